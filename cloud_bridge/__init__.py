@@ -1,0 +1,1 @@
+"""The service: hears the rooms, provisions their machines, shows the facilities page."""

@@ -1,0 +1,1 @@
+"""The room's appliance: senses, decides and acts, with or without a network."""

@@ -1,0 +1,55 @@
+"""The base of every message, the instant a pure part is called with, and ids without chance."""
+
+import math
+from dataclasses import dataclass
+from uuid import UUID, uuid5
+
+import msgspec
+
+Value = bool | int | float | str
+"""What an actuator can be set to: a switch, a level or a named preset."""
+
+MACHINE_NAMESPACE = UUID("7f0a4f3e-6a52-5d0c-9d0e-3f4f6f1f8b11")
+
+
+class ContractError(ValueError):
+    """A message that breaks its contract; the text says where and what is allowed."""
+
+
+class Message(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value that crosses a boundary; unknown fields are tolerated (telemetry may grow)."""
+
+
+class StrictMessage(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A value that is obeyed (commands, configuration): an unknown field is an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The instant a pure part is called with.
+
+    wall: seconds since 1970 UTC; mono: seconds of a clock that never jumps;
+    trusted: whether `wall` was confirmed since the appliance started.
+    """
+
+    wall: float
+    mono: float
+    trusted: bool = True
+
+
+def make_id(room: str, boot: int, sequence: int) -> str:
+    """Return the id of the `sequence`-th thing of a room's `boot`-th start."""
+    return f"{room}-{boot}-{sequence}"
+
+
+def machine_key(organisation: str, uid: str, recurrence_id: str) -> str:
+    """Return the key of the machine of one meeting instance, the same in every room and run."""
+    return str(uuid5(MACHINE_NAMESPACE, f"{organisation}\n{uid}\n{recurrence_id}"))
+
+
+def finite(value: float, low: float, high: float, what: str) -> float:
+    """Return `value` as float, or raise ContractError when it is NaN or outside [low, high]."""
+    number = float(value)
+    if math.isnan(number) or not low <= number <= high:
+        raise ContractError(f"{what} is {value!r}; allowed is {low:g} to {high:g}")
+    return number

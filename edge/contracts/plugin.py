@@ -1,0 +1,60 @@
+"""The plugin call: `handle(string) -> string`, JSON both ways, schema-versioned.
+
+A plugin is a function: what it may know comes in, what it learns goes out.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from edge.contracts.base import Message, StrictMessage, Value
+from edge.contracts.commands import PluginCommand
+
+SCHEMA = 1
+STATE_LIMIT = 16 * 1024
+
+EventKind = Literal["tick", "presence", "meeting", "intent", "reading", "device"]
+
+
+class PluginEvent(Message, frozen=True, omit_defaults=True):
+    """One thing that happened, with the room as it was then.
+
+    id: the journal row that caused it. meeting: none, pending, active. targets: what the chosen
+    intent asks of this plugin's actuators. readings: latest by quantity. reported: what devices
+    say. Missing means unknown.
+    """
+
+    id: str
+    kind: EventKind
+    occupied: bool = False
+    probability: float = 0.0
+    count: int = 0
+    meeting: Literal["none", "pending", "active"] = "none"
+    minutes_to_next: float = -1.0
+    intent: str = ""
+    targets: dict[str, Value] = {}
+    readings: dict[str, float] = {}
+    reported: dict[str, Value] = {}
+
+
+class PluginInput(Message, frozen=True, omit_defaults=True):
+    """What the host hands in. `now`: wall seconds; `seed`: the only chance a plugin gets."""
+
+    events: tuple[PluginEvent, ...]
+    now: float
+    seed: int
+    schema: int = SCHEMA
+    state: str = ""
+    settings: dict[str, Value] = {}
+
+
+class PluginOutput(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a plugin hands back: commands, each naming the event it answers, and its new state."""
+
+    commands: tuple[PluginCommand, ...] = ()
+    state: str = ""
+    schema: int = SCHEMA
+
+
+output_decoder = msgspec.json.Decoder(PluginOutput)
+input_encoder = msgspec.json.Encoder()

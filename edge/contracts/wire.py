@@ -1,0 +1,114 @@
+"""Messages between the room, its devices and the service."""
+
+from typing import Literal
+
+from edge.contracts.base import Message, StrictMessage, Value
+
+MachinePhase = Literal[
+    "wanted", "creating", "booting", "ready", "ending", "gone", "failed", "refused"
+]
+
+
+class MachineReport(Message, frozen=True, omit_defaults=True):
+    """One machine as the service sees it. Times: wall seconds. `address`: host:port once ready."""
+
+    key: str
+    meeting: str
+    template: str
+    phase: MachinePhase
+    at: float
+    address: str = ""
+    until: float = 0.0
+    detail: str = ""
+
+
+class MachinesMessage(Message, frozen=True, omit_defaults=True):
+    """Service to room, retained: every machine of the room."""
+
+    room: str
+    at: float
+    machines: tuple[MachineReport, ...] = ()
+
+
+class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A machine one meeting wants. `end` is the latest the room wants it; no grace included."""
+
+    key: str
+    meeting: str
+    template: str
+    start: float
+    end: float
+    title: str = ""
+
+
+class WantedMessage(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Room to service, retained: everything the room wants for the next 36 h, not a change of it.
+
+    version rises with each snapshot of the room; an older one is ignored.
+    """
+
+    room: str
+    version: int
+    at: float
+    machines: tuple[WantedMachine, ...] = ()
+
+
+class EventMessage(Message, frozen=True, kw_only=True):
+    """Room to service, CloudEvents 1.0 JSON: one journal row, numbered without gaps."""
+
+    id: str
+    source: str
+    type: str
+    time: str
+    sequence: int
+    data: dict[str, object]
+    specversion: str = "1.0"
+    datacontenttype: str = "application/json"
+    traceparent: str = ""
+
+
+class AckMessage(Message, frozen=True, omit_defaults=True):
+    """Service to room, retained: the highest sequence committed without a gap below it."""
+
+    room: str
+    sequence: int
+
+
+class PresenceMessage(Message, frozen=True, omit_defaults=True):
+    """Retained, with a last will: whether a room or the service is there."""
+
+    name: str
+    online: bool
+    at: float = 0.0
+    version: str = ""
+
+
+class NodeMessage(Message, frozen=True, omit_defaults=True):
+    """Sensor board to room: what it measured, null where it could not. Units: QUANTITY_RANGE."""
+
+    temperature: float | None = None
+    humidity: float | None = None
+    co2: float | None = None
+    illuminance: float | None = None
+    occupancy: bool | None = None
+
+
+class DeviceMessage(Message, frozen=True, omit_defaults=True):
+    """A device's JSON state or set message, as Zigbee2MQTT and Home Assistant write it."""
+
+    state: Literal["ON", "OFF"] | None = None
+    brightness: int | None = None
+    color_temp: int | None = None
+    occupied_heating_setpoint: float | None = None
+    local_temperature: float | None = None
+    system_mode: Literal["off", "heat", "cool", "auto"] | None = None
+
+
+DeviceField = Literal["brightness", "state", "color_temp", "occupied_heating_setpoint"]
+
+
+class DeviceValue(Message, frozen=True, omit_defaults=True):
+    """An actuator's value and the field of the device's JSON that carries it."""
+
+    field: DeviceField
+    value: Value

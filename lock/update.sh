@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Resolve pyproject.toml into the lock files: pinned versions with hashes, no addresses.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+lock() {
+  out=$1; shift
+  .venv/bin/uv pip compile pyproject.toml "$@" -o "lock/$out" \
+    --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet
+}
+.venv/bin/python -m pip install --quiet --require-hashes -r lock/tool.txt
+lock run.txt --extra edge --extra cloud
+lock dev.txt --extra edge --extra cloud --group dev
+for group in wasm train; do
+  .venv/bin/uv pip compile --group "pyproject.toml:$group" -o "lock/$group.txt" \
+    --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet
+done
