@@ -32,9 +32,9 @@ class PluginEvent(Message, frozen=True, omit_defaults=True):
     meeting: Literal["none", "pending", "active"] = "none"
     minutes_to_next: float = -1.0
     intent: str = ""
-    targets: dict[str, Value] = {}
-    readings: dict[str, float] = {}
-    reported: dict[str, Value] = {}
+    targets: dict[str, Value] = msgspec.field(default_factory=dict)
+    readings: dict[str, float] = msgspec.field(default_factory=dict)
+    reported: dict[str, Value] = msgspec.field(default_factory=dict)
 
 
 class PluginInput(Message, frozen=True, omit_defaults=True):
@@ -45,7 +45,7 @@ class PluginInput(Message, frozen=True, omit_defaults=True):
     seed: int
     schema: int = SCHEMA
     state: str = ""
-    settings: dict[str, Value] = {}
+    settings: dict[str, Value] = msgspec.field(default_factory=dict)
 
 
 class PluginOutput(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

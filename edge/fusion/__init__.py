@@ -1,0 +1,1 @@
+"""Signals in, one frozen picture of the room out."""

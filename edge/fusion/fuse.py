@@ -1,0 +1,134 @@
+"""fuse(state, signal, now): one signal into the picture of the room. Pure."""
+
+import math
+from dataclasses import replace
+
+from edge.contracts.base import Now
+from edge.contracts.signals import (
+    Booted,
+    CalendarRead,
+    ClockChecked,
+    DeviceReported,
+    MachineChanged,
+    MotionChanged,
+    NodeReading,
+    OccupancyEstimated,
+    OperatorAsked,
+    PeopleCounted,
+    Signal,
+    SoundMeasured,
+    SourceChanged,
+)
+from edge.fusion.evidence import gather, stale_at
+from edge.fusion.state import FusionRules, Presence, Reading, RoomState, SourceState
+
+EXPECTED_EVIDENCE = 3.0
+"""Fresh sources at which evidence is as complete as it usefully gets."""
+
+
+def fuse(state: RoomState, signal: Signal, now: Now, rules: FusionRules) -> RoomState:
+    """Return the room after `signal`; presence is weighed anew at every call."""
+    heard = _hear(state, signal, now)
+    presence = _weigh(heard, now, rules)
+    return heard if presence == heard.presence else replace(heard, presence=presence)
+
+
+def next_due(state: RoomState, now: Now, rules: FusionRules) -> float:
+    """Return the monotonic instant at which presence may change without a signal."""
+    instants = [at for at in stale_at(state, rules) if at > now.mono]
+    quarter = rules.motion_stale_s / 4
+    instants += [r.at + quarter for r in state.motion.values() if r.at + quarter > now.mono]
+    if state.presence.leaving is not None:
+        instants.append(state.presence.leaving + rules.hold_s)
+    return min(instants, default=math.inf)
+
+
+def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR0911, PLR0912
+    """One row per signal that changes the picture; the others leave it as it is."""
+    match signal:
+        case PeopleCounted():
+            return replace(state, people=Reading(signal.count, signal.source, now.mono))
+        case SoundMeasured():
+            return replace(
+                state,
+                level=Reading(signal.level_db, signal.source, now.mono),
+                voice=Reading(signal.voice, signal.source, now.mono),
+            )
+        case NodeReading():
+            reading = Reading(signal.value, signal.source, now.mono)
+            return replace(state, readings={**state.readings, signal.quantity: reading})
+        case MotionChanged():
+            reading = Reading(float(signal.active), signal.source, now.mono)
+            return replace(state, motion={**state.motion, signal.source: reading})
+        case OccupancyEstimated():
+            return replace(state, estimate=Reading(signal.probability, signal.source, now.mono))
+        case CalendarRead():
+            return replace(state, meetings=signal.meetings, calendar_at=now.wall)
+        case SourceChanged():
+            return _source(state, signal, now)
+        case DeviceReported():
+            return replace(state, reported={**state.reported, signal.actuator: signal.value})
+        case MachineChanged():
+            return replace(state, machines=signal.machines)
+        case ClockChecked():
+            return replace(state, clock_trusted=signal.trusted)
+        case OperatorAsked(verb="consent", value="all" | "counts" | "off" as wish):
+            return _consent(state, wish)
+        case Booted():
+            # Ages are monotonic and do not survive a restart, so what they belong to does not.
+            return replace(
+                state,
+                presence=Presence(occupied=state.presence.occupied, since=state.presence.since),
+                people=None, level=None, voice=None, estimate=None,
+                motion={}, readings={}, sources={}, clock_trusted=now.trusted,
+            )  # fmt: skip
+        case _:
+            return state
+
+
+def _source(state: RoomState, signal: SourceChanged, now: Now) -> RoomState:
+    known = SourceState(signal.health, signal.reason, now.wall, signal.errors)
+    return replace(state, sources={**state.sources, signal.source: known})
+
+
+def _consent(state: RoomState, wish: str) -> RoomState:
+    match wish:
+        case "all":
+            return replace(state, consent="all")
+        case "counts":
+            return replace(state, consent="counts", level=None, voice=None)
+        case _:
+            return replace(state, consent="off", people=None, level=None, voice=None)
+
+
+def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
+    before = state.presence
+    evidence = gather(state, rules, now.mono)
+    if not evidence:
+        # Nobody can tell: keep the last answer, say that it is a guess.
+        return replace(before, known=False, confidence=0.0, evidence=(), leaving=None, count=0)
+    odds = sum(item.odds for item in evidence)
+    probability = round(1 / (1 + math.exp(-odds)), 4)
+    leaving = before.leaving
+    occupied = before.occupied
+    if probability >= rules.enter:
+        occupied, leaving = True, None
+    elif probability > rules.leave:
+        leaving = None
+    elif occupied:
+        leaving = now.mono if leaving is None else leaving
+        if now.mono - leaving >= rules.hold_s:
+            occupied, leaving = False, None
+    coverage = min(1.0, len(evidence) / EXPECTED_EVIDENCE)
+    people = state.people
+    seen = people is not None and now.mono - people.at < rules.people_stale_s
+    return Presence(
+        occupied=occupied,
+        probability=probability,
+        count=int(people.value) if people is not None and seen else 0,
+        confidence=round(abs(2 * probability - 1) * coverage, 4),
+        known=True,
+        since=before.since if occupied == before.occupied else now.wall,
+        leaving=leaving,
+        evidence=evidence,
+    )

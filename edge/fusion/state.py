@@ -1,0 +1,96 @@
+"""RoomState: everything the room knows about itself at one instant."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edge.contracts.base import Value
+from edge.contracts.signals import Health, Meeting
+from edge.contracts.wire import MachineReport
+
+Consent = Literal["all", "counts", "off"]
+"""all: camera counts and microphone features; counts: camera counts only; off: neither."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value, where it came from and the monotonic instant it was heard."""
+
+    value: float
+    source: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one source says of presence: log-odds (positive: somebody) and in words."""
+
+    source: str
+    odds: float
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether anybody is in the room.
+
+    probability of presence; count: people seen (0 when no camera says); confidence 0..1: how much
+    of the evidence that could be there is fresh and how much it agrees; known: any evidence is
+    fresh; since: wall seconds of the last change of `occupied`; leaving: monotonic instant at
+    which the evidence first spoke for an empty room, None while it does not.
+    """
+
+    occupied: bool = False
+    probability: float = 0.5
+    count: int = 0
+    confidence: float = 0.0
+    known: bool = False
+    since: float = 0.0
+    leaving: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """The health of one source and since when (wall seconds)."""
+
+    health: Health
+    reason: str
+    since: float
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """The room at one instant. Mappings are replaced, never changed."""
+
+    presence: Presence = Presence()
+    people: Reading | None = None
+    level: Reading | None = None
+    voice: Reading | None = None
+    estimate: Reading | None = None
+    motion: dict[str, Reading] = field(default_factory=dict)
+    readings: dict[str, Reading] = field(default_factory=dict)
+    sources: dict[str, SourceState] = field(default_factory=dict)
+    meetings: tuple[Meeting, ...] = ()
+    calendar_at: float | None = None
+    machines: tuple[MachineReport, ...] = ()
+    reported: dict[str, Value] = field(default_factory=dict)
+    consent: Consent = "all"
+    clock_trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FusionRules:
+    """When evidence counts and when presence changes. Seconds and probabilities.
+
+    A reading older than its `*_stale_s` is no evidence. Presence begins at `enter`; it ends when
+    the probability has been at most `leave` for `hold_s`.
+    """
+
+    enter: float = 0.7
+    leave: float = 0.3
+    hold_s: float = 60.0
+    people_stale_s: float = 10.0
+    voice_stale_s: float = 20.0
+    motion_stale_s: float = 120.0
+    estimate_stale_s: float = 30.0

@@ -1,0 +1,81 @@
+"""What is known of one meeting's life, what may be asked of the calendar, and the rules."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.contracts.signals import Meeting
+
+Phase = Literal["booked", "open", "active", "ended", "no_show", "cancelled", "declined"]
+"""booked: known; open: check-in is possible; active: checked in; the others are over."""
+
+LIVE: tuple[Phase, ...] = ("booked", "open", "active")
+
+REREAD = "reread"
+"""Stands in `Life.pending` after a refused write, until the calendar was read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingRules:
+    """Booking rules of a room, in seconds (people: a count). 0 switches `empty_end_s` off."""
+
+    check_in_opens_s: float = 600.0
+    no_show_s: float = 600.0
+    auto_check_in_people: int = 1
+    extend_before_s: float = 60.0
+    extend_step_s: float = 900.0
+    empty_end_s: float = 0.0
+    long_meeting_s: float = 8 * 3600.0
+    forget_s: float = 12 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One meeting instance. The calendar owns `meeting`; the journal owns the rest.
+
+    end: the end the room holds it to (the calendar's, or the one asked for while the write is
+    under way). pending: id of the calendar write that has not come back. unread: booked here and
+    not yet seen in the calendar. empty_since: wall seconds, while active and nobody is there.
+    """
+
+    meeting: Meeting
+    phase: Phase
+    end: float
+    accepted: bool = False
+    checked_in_at: float = 0.0
+    extended: int = 0
+    over_at: float = 0.0
+    pending: str = ""
+    unread: bool = False
+    empty_since: float = 0.0
+    reason: str = ""
+
+
+Lives = dict[str, Life]
+"""Meeting.key -> its life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a transition asks of the calendar, with the reason people are told."""
+
+    verb: Literal["accept", "decline", "check_in", "extend", "end", "release", "book"]
+    meeting: Meeting
+    end: float
+    reason: str
+    id: str = ""
+
+
+def current(lives: Lives, wall: float) -> Life | None:
+    """Return the meeting the room serves now: the active one, else the open one that is next."""
+    live = [life for life in lives.values() if life.phase in ("active", "open")]
+    live.sort(key=lambda life: (life.phase != "active", life.meeting.start, life.meeting.uid))
+    for life in live:
+        if life.phase == "active" or life.meeting.start - 600 <= wall < life.end:
+            return life
+    return None
+
+
+def upcoming(lives: Lives, wall: float) -> Life | None:
+    """Return the next live meeting that has not started."""
+    later = [x for x in lives.values() if x.phase in LIVE and x.meeting.start > wall]
+    return min(later, key=lambda life: (life.meeting.start, life.meeting.uid), default=None)

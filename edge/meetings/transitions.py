@@ -1,0 +1,109 @@
+"""One meeting's transition: (life, room, now) -> life and what it asks. Pure, level-triggered."""
+
+from dataclasses import replace
+
+from edge.contracts.base import Now
+from edge.fusion.state import Presence
+from edge.meetings.life import REREAD, Effect, Life, MeetingRules
+
+Step = tuple[Life, Effect | None]
+
+
+def advance(
+    life: Life, presence: Presence, next_start: float, rules: MeetingRules, now: Now
+) -> Step:
+    """Return the life after this instant.
+
+    next_start: wall seconds at which the room is booked again (infinity: not). Called with a
+    trusted clock only.
+    """
+    match life.phase:
+        case "booked":
+            return _booked(life, presence, rules, now)
+        case "open":
+            return _open(life, presence, rules, now)
+        case "active":
+            return _active(life, presence, next_start, rules, now)
+        case _:
+            return life, None
+
+
+def check_in(life: Life, now: Now, reason: str) -> Step:
+    """Return the life checked in, from `booked` or `open`; otherwise unchanged."""
+    if life.phase not in ("booked", "open"):
+        return life, None
+    active = replace(life, phase="active", checked_in_at=now.wall, reason=reason)
+    return active, Effect("check_in", life.meeting, life.end, reason)
+
+
+def extend(life: Life, seconds: float, next_start: float, reason: str) -> Step:
+    """Return the life held `seconds` longer, up to the next meeting; unchanged when it cannot."""
+    end = min(life.end + seconds, next_start)
+    if life.phase != "active" or end <= life.end:
+        return life, None
+    longer = replace(life, end=end, extended=life.extended + 1, reason=reason)
+    return longer, Effect("extend", life.meeting, end, reason)
+
+
+def finish(life: Life, now: Now, reason: str) -> Step:
+    """Return the active life ended now, its room given back."""
+    if life.phase != "active":
+        return life, None
+    over = replace(life, phase="ended", end=now.wall, over_at=now.wall, reason=reason)
+    return over, Effect("end", life.meeting, now.wall, reason)
+
+
+def _booked(life: Life, presence: Presence, rules: MeetingRules, now: Now) -> Step:
+    if now.wall >= life.end:
+        return replace(life, phase="no_show", over_at=now.wall, reason="over before check-in"), None
+    if now.wall >= life.meeting.start - rules.check_in_opens_s:
+        opened = replace(life, phase="open", reason="check-in is open")
+        return _open(opened, presence, rules, now)
+    return life, None
+
+
+def _open(life: Life, presence: Presence, rules: MeetingRules, now: Now) -> Step:
+    started = now.wall >= life.meeting.start
+    if started and presence.known and presence.occupied and _enough(presence, rules):
+        return check_in(life, now, f"people are here ({_evidence(presence)})")
+    if now.wall >= life.end:
+        return replace(life, phase="no_show", over_at=now.wall, reason="nobody checked in"), None
+    exempt = life.meeting.end - life.meeting.start >= rules.long_meeting_s
+    late = now.wall >= life.meeting.start + rules.no_show_s
+    if late and not exempt and presence.known and not presence.occupied:
+        reason = f"nobody came within {rules.no_show_s:.0f} s"
+        over = replace(life, phase="no_show", over_at=now.wall, end=now.wall, reason=reason)
+        return over, Effect("release", life.meeting, now.wall, reason)
+    return life, None
+
+
+def _active(
+    life: Life, presence: Presence, next_start: float, rules: MeetingRules, now: Now
+) -> Step:
+    here = presence.known and presence.occupied
+    gone = presence.known and not presence.occupied
+    if here and now.wall >= life.end - rules.extend_before_s and life.pending != REREAD:
+        longer, effect = extend(
+            life, rules.extend_step_s, next_start, f"people stay ({_evidence(presence)})"
+        )
+        if effect is not None:
+            return replace(longer, empty_since=0.0), effect
+    if now.wall >= life.end:
+        reason = "the next meeting begins" if here else "its time is over"
+        return replace(life, phase="ended", over_at=now.wall, reason=reason), None
+    if not gone:
+        return (replace(life, empty_since=0.0) if life.empty_since else life), None
+    empty_since = life.empty_since or now.wall
+    if rules.empty_end_s and now.wall - empty_since >= rules.empty_end_s:
+        return finish(life, now, f"empty for {now.wall - empty_since:.0f} s")
+    return (replace(life, empty_since=empty_since) if not life.empty_since else life), None
+
+
+def _enough(presence: Presence, rules: MeetingRules) -> bool:
+    """Without a fresh camera count, presence itself must do."""
+    counted = any(item.says.endswith("in view") for item in presence.evidence)
+    return not counted or presence.count >= rules.auto_check_in_people
+
+
+def _evidence(presence: Presence) -> str:
+    return ", ".join(item.says for item in presence.evidence if item.odds > 0) or "guess"
