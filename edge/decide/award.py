@@ -1,0 +1,129 @@
+"""From leases to commands: policy filters, the arbiter picks, the gate lets through. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge.contracts.base import Now, Value
+from edge.contracts.commands import Command, Priority, Proposal, Verdict
+from edge.contracts.gating import GateAnswer, GateMemory
+from edge.decide.arbiter import Holdings, winners
+from edge.decide.policy import Context, Policy
+
+NEVER = 1e15
+SCHEDULE_LEASE_S = 600.0
+
+
+class GateCheck(Protocol):
+    """The gate as the decision sees it."""
+
+    def check(
+        self,
+        actuator: str,
+        value: Value,
+        priority: Priority,
+        memory: GateMemory | None,
+        mono: float,
+    ) -> GateAnswer:
+        """Return whether `value` may go to the driver."""
+        ...
+
+
+@dataclass(slots=True)
+class Award:
+    """What came of the leases of one step. retry_at: when a refused wish may pass the gate."""
+
+    commands: list[Command] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    gate: dict[str, GateMemory] = field(default_factory=dict)
+    given: dict[str, Command] = field(default_factory=dict)
+    denied: dict[str, str] = field(default_factory=dict)
+    retry_at: float = NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Who judges: the parsed policy, the gate, the context of each actuator, the lease's end."""
+
+    policy: Policy
+    gate: GateCheck
+    context: Callable[[str], Context]
+    until: Callable[[Proposal], float]
+
+
+def award(
+    holdings: Holdings,
+    given: Mapping[str, Command],
+    memory: Mapping[str, GateMemory],
+    denied: Mapping[str, str],
+    bench: Bench,
+    ident: str,
+    now: Now,
+) -> Award:
+    """Return the commands that follow from `holdings` and every refusal that is new."""
+    result = Award(gate=dict(memory), given=dict(given))
+    allowed: Holdings = {}
+    for key, proposal in holdings.items():
+        verdict = bench.policy.decide(proposal, bench.context(proposal.actuator))
+        if verdict.allowed:
+            allowed[key] = proposal
+        else:
+            _refuse(result, key, verdict, denied)
+    for winner in winners(allowed).values():
+        _through_gate(result, winner, bench, denied, ident, now)
+    return result
+
+
+def _through_gate(
+    result: Award,
+    winner: Proposal,
+    bench: Bench,
+    denied: Mapping[str, str],
+    ident: str,
+    now: Now,
+) -> None:
+    actuator = winner.actuator
+    last = result.given.get(actuator)
+    until = bench.until(winner)
+    if last is not None and not _renewal_due(last, winner, until, now):
+        return
+    answer = bench.gate.check(
+        actuator, winner.value, winner.priority, result.gate.get(actuator), now.mono
+    )
+    if not answer.passed or answer.memory is None:
+        verdict = Verdict(
+            actuator, winner.source, False, "gate", answer.rule, winner.value, answer.reason
+        )
+        _refuse(result, f"gate|{actuator}|{winner.source}", verdict, denied)
+        if answer.retry_at is not None:
+            result.retry_at = min(result.retry_at, answer.retry_at)
+        return
+    result.gate[actuator] = answer.memory
+    command = Command(
+        id=f"{ident}.c{len(result.commands)}",
+        actuator=actuator,
+        value=winner.value,
+        until=until,
+        source=winner.source,
+        priority=winner.priority,
+        cause=winner.cause,
+        reason=winner.reason,
+    )
+    result.given[actuator] = command
+    result.commands.append(command)
+
+
+def _renewal_due(last: Command, winner: Proposal, until: float, now: Now) -> bool:
+    """A command goes out again when it says something new or its lease is two thirds used."""
+    if (last.value, last.source, last.priority) != (winner.value, winner.source, winner.priority):
+        return True
+    if isinstance(last.value, bool) != isinstance(winner.value, bool):
+        return True
+    return until - last.until > 1.0 and last.until - now.wall < (until - now.wall) / 3
+
+
+def _refuse(result: Award, key: str, verdict: Verdict, denied: Mapping[str, str]) -> None:
+    mark = f"{verdict.rule}:{verdict.value}"
+    result.denied[key] = mark
+    if denied.get(key) != mark:
+        result.verdicts.append(verdict)

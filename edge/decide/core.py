@@ -1,0 +1,67 @@
+"""The state of all pure parts together, and the settings they are called with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge.contracts.base import Value
+from edge.contracts.commands import CalendarWrite, Command
+from edge.contracts.decision import Decision
+from edge.contracts.gating import GateMemory, GateRule
+from edge.contracts.wire import WantedMachine, WantedMessage
+from edge.decide.arbiter import Holdings
+from edge.decide.events import Call, Told
+from edge.decide.intents import Intent
+from edge.decide.proposals import PluginRules
+from edge.fusion.state import FusionRules, RoomState
+from edge.meetings.life import Lives, MeetingRules
+
+
+@dataclass(frozen=True, slots=True)
+class CoreSettings:
+    """Everything that decides besides the signals; journaled at each start, so replay has it.
+
+    fallbacks: actuator -> its value at rest. policy: Cedar text.
+    """
+
+    room: str
+    organisation: str
+    intents: tuple[Intent, ...]
+    fallbacks: Mapping[str, Value]
+    gate: tuple[GateRule, ...]
+    policy: str
+    meetings: MeetingRules = field(default_factory=MeetingRules)
+    fusion: FusionRules = field(default_factory=FusionRules)
+    plugins: Mapping[str, PluginRules] = field(default_factory=dict)
+    share_titles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CoreState:
+    """All that the loop owns. given: the command an actuator last got; denied: who was refused.
+
+    wanted: the machines of the latest snapshot; plugin_state: what each plugin keeps.
+    """
+
+    room: RoomState = field(default_factory=RoomState)
+    lives: Lives = field(default_factory=dict)
+    holdings: Holdings = field(default_factory=dict)
+    gate: dict[str, GateMemory] = field(default_factory=dict)
+    given: dict[str, Command] = field(default_factory=dict)
+    denied: dict[str, str] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
+    ticked: dict[str, float] = field(default_factory=dict)
+    plugin_state: dict[str, str] = field(default_factory=dict)
+    wanted: tuple[WantedMachine, ...] = ()
+    wanted_version: int = 0
+    retry_at: float = 1e15
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one step asks of the world. Commands, writes and wanted wait until it is journaled."""
+
+    decision: Decision | None = None
+    commands: tuple[Command, ...] = ()
+    writes: tuple[CalendarWrite, ...] = ()
+    calls: tuple[Call, ...] = ()
+    wanted: WantedMessage | None = None

@@ -1,0 +1,54 @@
+"""What changed between two states, in words for people. Pure."""
+
+from edge.decide.core import CoreState
+from edge.fusion.state import RoomState
+
+
+def changes(before: CoreState, after: CoreState) -> tuple[str, ...]:
+    """Return one line per change that a person would want to know of."""
+    return (*_presence(before.room, after.room), *_lives(before, after), *_room(before, after))
+
+
+def _presence(before: RoomState, after: RoomState) -> list[str]:
+    was, now = before.presence, after.presence
+    if was.occupied != now.occupied:
+        state = "occupied" if now.occupied else "empty"
+        return [f"room is {state} ({now.probability:.0%}, {now.count} seen)"]
+    if was.known and not now.known:
+        return ["nobody can tell whether the room is occupied: the last answer stays"]
+    return []
+
+
+def _lives(before: CoreState, after: CoreState) -> list[str]:
+    notes = []
+    for key, life in after.lives.items():
+        old = before.lives.get(key)
+        if old is None or old.phase != life.phase:
+            since = "new" if old is None else old.phase
+            notes.append(f"meeting {life.meeting.uid}: {since} -> {life.phase} ({life.reason})")
+        elif old.extended != life.extended:
+            held = life.end - life.meeting.start
+            notes.append(f"meeting {life.meeting.uid}: held {held:.0f} s long ({life.reason})")
+    return notes
+
+
+def _room(before: CoreState, after: CoreState) -> list[str]:
+    notes = []
+    if before.room.clock_trusted != after.room.clock_trusted:
+        trusted = after.room.clock_trusted
+        notes.append(
+            "the clock is trusted" if trusted else "the clock is not trusted: no time-based step"
+        )
+    if before.room.consent != after.room.consent:
+        notes.append(f"consent is {after.room.consent}")
+    for source, state in after.room.sources.items():
+        old = before.room.sources.get(source)
+        if old is None or old.health != state.health:
+            notes.append(
+                f"{source} is {state.health}" + (f": {state.reason}" if state.reason else "")
+            )
+    for machine in after.room.machines:
+        known = {m.key: m.phase for m in before.room.machines}
+        if known.get(machine.key) != machine.phase:
+            notes.append(f"machine {machine.key[:8]} is {machine.phase} {machine.detail}".rstrip())
+    return notes

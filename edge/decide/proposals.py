@@ -1,0 +1,85 @@
+"""Proposals from plugins and people: what their grants allow becomes a lease."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge.contracts.base import Now
+from edge.contracts.commands import PluginCommand, Proposal, Verdict
+from edge.contracts.signals import OperatorAsked, PluginAnswered, Signal
+
+MANUAL_HOLD_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a plugin's manifest lets it do to one actuator."""
+
+    actuator: str
+    low: float = 0.0
+    high: float = 0.0
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRules:
+    """What the core needs to know of an installed plugin. `tick_s`: how often it is woken."""
+
+    id: str
+    events: tuple[str, ...]
+    grants: tuple[Grant, ...]
+    tick_s: float = 20.0
+
+
+Answer = tuple[tuple[Proposal, ...], tuple[Verdict, ...]]
+
+
+def propose(signal: Signal, ident: str, plugins: Mapping[str, PluginRules], now: Now) -> Answer:
+    """Return the leases this signal asks for and the refusals of what was never granted."""
+    match signal:
+        case PluginAnswered():
+            return _plugin(signal, plugins.get(signal.source), now)
+        case OperatorAsked(verb="set"):
+            until = now.mono + (signal.seconds or MANUAL_HOLD_S)
+            source = f"person:{signal.who}"
+            wish = Proposal(
+                signal.actuator, signal.value, until, source, "manual", ident, "set by hand"
+            )
+            return (wish,), ()
+        case _:
+            return (), ()
+
+
+def _plugin(signal: PluginAnswered, rules: PluginRules | None, now: Now) -> Answer:
+    leases: dict[str, Proposal] = {}
+    refused: list[Verdict] = []
+    grants = {} if rules is None else {grant.actuator: grant for grant in rules.grants}
+    for command in signal.commands:
+        wrong = _outside(command, grants.get(command.actuator))
+        if wrong:
+            refused.append(
+                Verdict(
+                    command.actuator, signal.source, False, "policy", "manifest",
+                    command.value, wrong,
+                )
+            )  # fmt: skip
+            continue
+        leases[command.actuator] = Proposal(
+            actuator=command.actuator,
+            value=command.value,
+            until=now.mono + command.lease_s,
+            source=signal.source,
+            priority="plugin",
+            cause=command.event,
+            reason=command.reason,
+        )
+    return tuple(leases.values()), tuple(refused)
+
+
+def _outside(command: PluginCommand, grant: Grant | None) -> str:
+    if grant is None:
+        return f"its manifest does not list {command.actuator}"
+    if grant.values:
+        return "" if command.value in grant.values else "its manifest does not list this value"
+    if isinstance(command.value, bool | str) or not grant.low <= command.value <= grant.high:
+        return f"its manifest allows {grant.low:g} to {grant.high:g}"
+    return ""

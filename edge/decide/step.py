@@ -1,0 +1,258 @@
+"""step(state, signal, now): one signal through every pure part, in the one order there is."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import msgspec
+
+from edge.contracts.base import Now
+from edge.contracts.commands import CalendarWrite, Proposal, Verdict
+from edge.contracts.decision import Decision
+from edge.contracts.signals import Booted, OperatorAsked, PluginAnswered, Signal
+from edge.contracts.wire import WantedMachine, WantedMessage
+from edge.decide import arbiter, events
+from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
+from edge.decide.core import CoreSettings, CoreState, Outcome
+from edge.decide.intents import Intent
+from edge.decide.notes import changes
+from edge.decide.policy import Context, Policy
+from edge.decide.proposals import propose
+from edge.decide.schedule import SOURCE, VM, machine_proposals, machines, schedule
+from edge.decide.situation import Situation, assess
+from edge.fusion import fuse as fusion
+from edge.fusion.state import RoomState
+from edge.meetings import step as meetings
+from edge.meetings.life import Effect
+
+T = TypeVar("T")
+Wanted = Mapping[str, tuple[WantedMachine, Intent]]
+"""Actuator of the class `vm` -> the machine a meeting wants, and the intent that says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The pure parts with their settings: `step` decides, `next_due` says when to ask again."""
+
+    settings: CoreSettings
+    policy: Policy
+    gate: GateCheck
+
+    def step(
+        self, state: CoreState, signal: Signal, ident: str, now: Now
+    ) -> tuple[CoreState, Outcome]:
+        """Return the state after `signal` (journaled as `ident`) and what the world should do."""
+        settings = self.settings
+        if isinstance(signal, Booted):
+            state = _rebased(state, now)
+        room = fusion.fuse(state.room, signal, now, settings.fusion)
+        moment = meetings.Moment(signal, ident, room, now, settings.meetings)
+        lives, effects = meetings.step(state.lives, moment)
+        situation = assess(room, lives, settings.intents, now)
+        wanted = machines(lives, settings.intents, settings.organisation, now)
+        proposals, refused = propose(signal, ident, settings.plugins, now)
+        lasting = (
+            *schedule(situation, settings.fallbacks, ident),
+            *machine_proposals(wanted, ident),
+        )
+        held = _hold(state.holdings, signal, (proposals, lasting), wanted, now)
+        bench = self._bench(room, situation, wanted, now)
+        given, memory = _without_gone(state.given, wanted), _without_gone(state.gate, wanted)
+        result = award(held, given, memory, state.denied, bench, ident, now)
+        after = replace(
+            state,
+            room=room,
+            lives=lives,
+            holdings=held,
+            gate=result.gate,
+            given=result.given,
+            denied=result.denied,
+            retry_at=result.retry_at,
+            told=events.told(room, situation),
+        )
+        if isinstance(signal, PluginAnswered):
+            kept_state = {**state.plugin_state, signal.source: signal.state}
+            after = replace(after, plugin_state=kept_state)
+        after, snapshot = self._snapshot(after, wanted, now)
+        after, called = self._call(state, after, signal, ident, situation, now)
+        writes = tuple(_write(effect, ident) for effect in effects)
+        decision = _decision(
+            state, after, situation, result, (*refused, *result.verdicts), writes, snapshot, ident
+        )
+        return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
+
+    def _bench(self, room: RoomState, situation: Situation, wanted: Wanted, now: Now) -> Bench:
+        def context(actuator: str) -> Context:
+            return Context(
+                occupied=room.presence.occupied,
+                active=situation.meeting == "active",
+                consent=room.consent,
+                trusted=now.trusted and room.clock_trusted,
+                template=wanted[actuator][1].vm if actuator in wanted else "",
+            )
+
+        def until(proposal: Proposal) -> float:
+            if proposal.actuator in wanted:
+                return wanted[proposal.actuator][0].end
+            if proposal.source == SOURCE:
+                return now.wall + SCHEDULE_LEASE_S
+            return now.wall + proposal.until - now.mono
+
+        return Bench(self.policy, self.gate, context, until)
+
+    def next_due(self, state: CoreState, now: Now) -> float:
+        """Return the monotonic instant at which `step` wants to be called with a `Woke`."""
+        settings = self.settings
+        due = [
+            fusion.next_due(state.room, now, settings.fusion),
+            arbiter.next_due(state.holdings),
+            events.next_due(settings.plugins, state.ticked),
+            state.retry_at,
+            _renewals(state, now),
+        ]
+        if now.trusted and state.room.clock_trusted:
+            wall = meetings.next_due(state.lives, settings.meetings, now)
+            leads = [
+                life.meeting.start - intent.lead_s
+                for life in state.lives.values()
+                for intent in settings.intents
+                if intent.lead_s and life.meeting.start - intent.lead_s > now.wall
+            ]
+            due.append(now.mono + min([wall, *leads]) - now.wall)
+        return max(now.mono, min(due))
+
+    def _snapshot(
+        self, state: CoreState, wanted: Wanted, now: Now
+    ) -> tuple[CoreState, WantedMessage | None]:
+        share = self.settings.share_titles
+        granted = tuple(
+            machine if share else msgspec.structs.replace(machine, title="")
+            for actuator, (machine, _) in sorted(wanted.items())
+            if actuator in state.given
+        )
+        if granted == state.wanted:
+            return state, None
+        # A journal that was lost must not make the room fall silent behind its old versions.
+        version = max(state.wanted_version + 1, int(now.wall))
+        after = replace(state, wanted=granted, wanted_version=version)
+        return after, WantedMessage(self.settings.room, version, now.wall, granted)
+
+    def _call(
+        self,
+        before: CoreState,
+        after: CoreState,
+        signal: Signal,
+        ident: str,
+        situation: Situation,
+        now: Now,
+    ) -> tuple[CoreState, tuple[events.Call, ...]]:
+        kind = events.happened(signal, before.told, after.told)
+        plugins = self.settings.plugins
+        event = events.describe(ident, kind, after.room, situation)
+        called = events.calls(kind, event, plugins, before.ticked, now)
+        if not called:
+            return after, ()
+        ticked = {**after.ticked, **{call.plugin: now.mono for call in called}}
+        return replace(after, ticked=ticked), called
+
+
+def _hold(
+    holdings: arbiter.Holdings,
+    signal: Signal,
+    proposals: tuple[Sequence[Proposal], Sequence[Proposal]],
+    wanted: Wanted,
+    now: Now,
+) -> arbiter.Holdings:
+    fresh, lasting = proposals
+    held = arbiter.hold(arbiter.expire(holdings, now.mono), fresh)
+    if isinstance(signal, OperatorAsked) and signal.verb == "release":
+        held = arbiter.drop(held, signal.actuator, f"person:{signal.who}")
+    held = arbiter.hold(held, _new(held, lasting))
+    gone = [p for p in held.values() if p.actuator.startswith(VM) and p.actuator not in wanted]
+    for proposal in gone:
+        held = arbiter.drop(held, proposal.actuator, proposal.source)
+    return held
+
+
+def _without_gone(known: dict[str, T], wanted: Wanted) -> dict[str, T]:
+    return {a: x for a, x in known.items() if not a.startswith(VM) or a in wanted}
+
+
+def _new(held: arbiter.Holdings, proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Leave a standing wish alone: its cause stays the signal that first brought it."""
+    new = []
+    for proposal in proposals:
+        last = held.get(f"{proposal.actuator}|{proposal.source}")
+        if last is None or (last.value, last.reason) != (proposal.value, proposal.reason):
+            new.append(proposal)
+    return new
+
+
+def _rebased(state: CoreState, now: Now) -> CoreState:
+    """Monotonic instants do not survive a restart: leases keep what the wall clock left of them."""
+    held = {}
+    for key, proposal in state.holdings.items():
+        last = state.given.get(proposal.actuator)
+        known = last is not None and last.source == proposal.source
+        left = last.until - now.wall if known and last is not None else 0.0
+        if proposal.priority == "schedule":
+            held[key] = proposal
+        elif proposal.priority == "manual" and 0 < left <= 24 * 3600:
+            held[key] = msgspec.structs.replace(proposal, until=now.mono + left)
+    # Drivers started empty: whatever was given is given again.
+    gate = {a: replace(m, changes=(now.mono,)) for a, m in state.gate.items()}
+    vms = {a: c for a, c in state.given.items() if a.startswith(VM)}
+    return replace(state, holdings=held, gate=gate, given=vms, ticked={}, wanted=(), retry_at=1e15)
+
+
+def _renewals(state: CoreState, now: Now) -> float:
+    """The instant at which two thirds of a schedule lease are used."""
+    ends = [
+        c.until
+        for c in state.given.values()
+        if c.source == SOURCE and not c.actuator.startswith(VM)
+    ]
+    return now.mono + min(ends) - SCHEDULE_LEASE_S / 3 - now.wall if ends else math.inf
+
+
+def _write(effect: Effect, ident: str) -> CalendarWrite:
+    meeting = effect.meeting
+    return CalendarWrite(
+        id=effect.id, verb=effect.verb, uid=meeting.uid, cause=ident,
+        recurrence_id=meeting.recurrence_id, href=meeting.href, etag=meeting.etag,
+        start=meeting.start, end=effect.end, title=meeting.title, reason=effect.reason,
+    )  # fmt: skip
+
+
+def _decision(
+    before: CoreState,
+    after: CoreState,
+    situation: Situation,
+    result: Award,
+    verdicts: tuple[Verdict, ...],
+    writes: tuple[CalendarWrite, ...],
+    snapshot: WantedMessage | None,
+    ident: str,
+) -> Decision | None:
+    notes = changes(before, after)
+    if not (notes or result.commands or verdicts or writes or snapshot):
+        return None
+    presence = after.room.presence
+    life = after.lives.get(situation.key)
+    return Decision(
+        cause=ident,
+        occupied=presence.occupied,
+        probability=presence.probability,
+        count=presence.count,
+        confidence=presence.confidence,
+        evidence=tuple(f"{e.source}: {e.says} ({e.odds:+.1f})" for e in presence.evidence),
+        meeting=situation.key,
+        phase="" if life is None else life.phase,
+        intent="" if situation.intent is None else situation.intent.name,
+        notes=notes,
+        verdicts=verdicts,
+        commands=tuple(result.commands),
+        writes=writes,
+        wanted=0 if snapshot is None else snapshot.version,
+    )

@@ -1,0 +1,125 @@
+"""The one bounded queue into the loop: edges in order, levels latest-wins and thinned."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from edge.contracts.signals import (
+    NodeReading,
+    OccupancyEstimated,
+    PeopleCounted,
+    Signal,
+    SoundMeasured,
+    level_slot,
+)
+
+OVERWRITTEN = Counter("roomkeeper_levels_overwritten", "Unread levels replaced by newer ones")
+UNCHANGED = Counter("roomkeeper_levels_unchanged", "Levels dropped because they said nothing new")
+
+EDGE_LIMIT = 20_000
+THIN_S = 1.0
+REFRESH_S = 5.0
+
+
+@dataclass(slots=True)
+class _Slot:
+    taken_at: float
+    last: Signal
+
+
+class Inbox:
+    """Where sources post and the loop takes. Thread-safe.
+
+    A level waits until a second after the last one of its slot was taken, and is dropped when it
+    says nothing new within REFRESH_S (staleness is judged on what arrives). An edge is never
+    dropped: with EDGE_LIMIT unread ones the poster waits.
+    """
+
+    def __init__(self, mono: Callable[[], float]) -> None:
+        self._mono = mono
+        self._edges: deque[Signal] = deque()
+        self._levels: OrderedDict[str, Signal] = OrderedDict()
+        self._slots: dict[str, _Slot] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def post(self, signal: Signal) -> None:
+        """Hand a signal to the loop; after `close` it is ignored."""
+        slot = level_slot(signal)
+        with self._changed:
+            if slot is None:
+                while len(self._edges) >= EDGE_LIMIT and not self._closed:
+                    self._changed.wait()
+                self._edges.append(signal)
+            else:
+                if slot in self._levels:
+                    OVERWRITTEN.inc()
+                self._levels[slot] = signal
+            self._changed.notify_all()
+
+    def take(self, until: float) -> Signal | None:
+        """Return the next signal, or None at the monotonic instant `until` or when closed."""
+        with self._changed:
+            while not self._closed:
+                if self._edges:
+                    if len(self._edges) == EDGE_LIMIT:
+                        self._changed.notify_all()
+                    return self._edges.popleft()
+                now = self._mono()
+                level, ripe_at = self._ripe(now)
+                if level is not None:
+                    return level
+                if now >= until:
+                    return None
+                self._changed.wait(min(until, ripe_at, now + 60.0) - now)
+            return None
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Wake every waiter; nothing is taken any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _ripe(self, now: float) -> tuple[Signal | None, float]:
+        """Return a level that may be taken now, and when the next one may be."""
+        earliest = float("inf")
+        for name, signal in list(self._levels.items()):
+            slot = self._slots.get(name)
+            if slot is not None and now - slot.taken_at < REFRESH_S and near(slot.last, signal):
+                del self._levels[name]
+                UNCHANGED.inc()
+                continue
+            ripe_at = now if slot is None else slot.taken_at + THIN_S
+            if ripe_at <= now:
+                del self._levels[name]
+                self._slots[name] = _Slot(now, signal)
+                return signal, now
+            earliest = min(earliest, ripe_at)
+        return None, earliest
+
+
+def near(one: Signal, other: Signal) -> bool:
+    """Return whether two levels of one slot say the same, within what a sensor can tell apart."""
+    match one, other:
+        case PeopleCounted(), PeopleCounted():
+            return one.count == other.count
+        case SoundMeasured(), SoundMeasured():
+            same_voice = (one.voice >= 0.5) == (other.voice >= 0.5)
+            return same_voice and abs(one.level_db - other.level_db) < 3.0
+        case NodeReading(), NodeReading():
+            return abs(one.value - other.value) <= _STEP[one.quantity]
+        case OccupancyEstimated(), OccupancyEstimated():
+            return abs(one.probability - other.probability) < 0.05
+        case _:
+            return False
+
+
+_STEP = {"temperature": 0.1, "humidity": 0.5, "co2": 10.0, "illuminance": 10.0}
