@@ -1,0 +1,1 @@
+"""Room-control plugins: what is installed, who signed it, and the sandbox it runs in."""
