@@ -1,0 +1,60 @@
+"""Why did the room do this: a decision told with its cause and what it rested on. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from edge.contracts.base import Now
+from edge.contracts.decision import Decision
+from edge.replay import Kept
+
+_decisions = msgspec.json.Decoder(Decision)
+
+
+def explain(rows: Iterable[Kept], ident: str) -> Iterator[str]:
+    """Yield the lines that explain `ident`: a signal, decision, command or calendar write id.
+
+    Yields nothing when the journal does not hold it.
+    """
+    step = ident.split(".", 1)[0]
+    for row in rows:
+        if row.id.split(".", 1)[0] != step or row.body is None:
+            continue
+        if row.kind == "signal":
+            yield f"{_when(row.now)}  signal {row.id}: {row.body.decode()}"
+        elif row.kind == "decision":
+            yield f"{_when(row.now)}  decision {row.id}"
+            yield from _told(_decisions.decode(row.body), ident)
+
+
+def _told(decision: Decision, ident: str) -> Iterator[str]:
+    presence = "occupied" if decision.occupied else "empty"
+    yield (
+        f"  the room was {presence}: probability {decision.probability:.0%}, "
+        f"{decision.count} seen, confidence {decision.confidence:.0%}"
+    )
+    for evidence in decision.evidence:
+        yield f"    - {evidence}"
+    if decision.meeting:
+        yield f"  meeting {decision.meeting} ({decision.phase}), intent {decision.intent}"
+    for note in decision.notes:
+        yield f"  {note}"
+    for verdict in decision.verdicts:
+        yield (
+            f"  refused: {verdict.source} wanted {verdict.actuator} = {verdict.value} "
+            f"({verdict.stage}: {verdict.rule} {verdict.reason})"
+        )
+    for command in decision.commands:
+        mark = "->" if command.id == ident else "  "
+        yield (
+            f"{mark}command {command.id}: {command.actuator} = {command.value} by "
+            f"{command.source} ({command.priority}: {command.reason}), caused by {command.cause}"
+        )
+    for write in decision.writes:
+        mark = "->" if write.id == ident else "  "
+        yield f"{mark}calendar {write.id}: {write.verb} {write.uid} ({write.reason})"
+
+
+def _when(now: Now) -> str:
+    return datetime.fromtimestamp(now.wall, UTC).isoformat(timespec="milliseconds")
