@@ -1,0 +1,205 @@
+"""An MQTT 5 link that comes back by itself: what a process publishes and subscribes through."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import structlog
+from paho.mqtt.client import MQTTMessage, topic_matches_sub
+from prometheus_client import Counter
+
+from edge.contracts.topics import PAYLOAD_LIMIT
+from edge.process.backoff import Backoff
+from edge.process.session import Broker, OnAck, Session
+
+__all__ = ["PAYLOAD_LIMIT", "Broker", "Link"]
+
+log = structlog.get_logger()
+
+Handler = Callable[[str, bytes, bool], None]
+
+MESSAGES = Counter(
+    "roomkeeper_mqtt_messages",
+    "Messages received, by what became of them: handled, too_large, failed, unwanted.",
+    ["link", "outcome"],
+)
+CONNECTS = Counter(
+    "roomkeeper_mqtt_connects", "Connection attempts, by result: up, lost.", ["link", "result"]
+)
+REFUSED = Counter(
+    "roomkeeper_mqtt_refused", "Subscriptions and publishes a broker refused.", ["link", "what"]
+)
+
+STABLE_S = 5.0
+"""A connection that lived this long ended by new misfortune: the next wait is short again."""
+
+
+def _ignore_health(_health: Literal["ok", "lost"], _reason: str) -> None:
+    return
+
+
+def _ignore_up() -> None:
+    return
+
+
+class Link:
+    """An MQTT 5 connection that comes back by itself; a broker that is away never raises.
+
+    name: also the client id, so it is unique per broker (a twin would throw this one out).
+    will: (topic, payload), retained, published by the broker when the link dies or stops.
+    on_health, on_up and handlers run on the link's thread "mqtt-<name>"; on_up follows every
+    (re)connection once the subscriptions stand.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        broker: Broker,
+        *,
+        will: tuple[str, bytes] | None = None,
+        on_health: Callable[[Literal["ok", "lost"], str], None] = _ignore_health,
+        on_up: Callable[[], None] = _ignore_up,
+    ) -> None:
+        self.name = name
+        self._broker = broker
+        self._will = will
+        self._on_health = on_health
+        self._on_up = on_up
+        self._handlers: dict[str, tuple[int, tuple[Handler, ...]]] = {}
+        self._lock = threading.Lock()
+        self._session: Session | None = None
+        self._stop = threading.Event()
+        self._backoff = Backoff(first=0.2, cap=5.0)
+        self._health: Literal["ok", "lost", ""] = ""
+        # A name look-up cannot be interrupted, so this thread must not hold up the process's end.
+        self._thread = threading.Thread(target=self._run, name=f"mqtt-{name}", daemon=True)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker accepted us and answered our subscriptions."""
+        session = self._session
+        return session is not None and session.up
+
+    def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
+        """Call handler(topic, payload, retained) for what matches, before or after start.
+
+        Payloads over PAYLOAD_LIMIT are counted and dropped; so is a handler's exception.
+        """
+        with self._lock:
+            known_qos, handlers = self._handlers.get(topic_filter, (0, ()))
+            changed = {topic_filter: (max(qos, known_qos), (*handlers, handler))}
+            self._handlers = {**self._handlers, **changed}
+            session = self._session
+        if session is not None:
+            session.subscribe(topic_filter, max(qos, known_qos))
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        on_ack: OnAck | None = None,
+    ) -> bool:
+        """Hand a message to the connection; False when there is none, and nothing is kept.
+
+        on_ack(reason_code) follows on the link's thread when the broker answers (>= 0x80: refused)
+        and never when the connection ends before that: what must arrive is sent again by its owner.
+        """
+        session = self._session
+        return session is not None and session.publish(topic, payload, qos, retain, on_ack)
+
+    def start(self) -> None:
+        """Begin to connect, for ever."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the connection within 1 s, after what was published; the last will is published."""
+        self._stop.set()
+        session = self._session
+        if session is not None:
+            session.close()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(1.0)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            reason = self._attempt()
+            if self._stop.is_set():
+                return
+            CONNECTS.labels(self.name, "lost").inc()
+            self._tell_health("lost", reason)
+            if time.monotonic() - began > STABLE_S:
+                self._backoff.reset()
+            self._stop.wait(self._backoff.next())
+
+    def _attempt(self) -> str:
+        try:
+            self._session = Session(
+                self.name,
+                self._broker,
+                self._will,
+                self._filters,
+                self._dispatch,
+                self._came_up,
+                self._subscription_refused,
+            )
+            return self._session.run(self._stop)
+        except Exception as error:
+            # paho's parser answers a hostile broker with whatever exception comes first.
+            log.exception("connection failed", link=self.name)
+            return repr(error)
+        finally:
+            self._session = None
+
+    def _filters(self) -> list[tuple[str, int]]:
+        return [(topic_filter, qos) for topic_filter, (qos, _) in self._handlers.items()]
+
+    def _came_up(self) -> None:
+        CONNECTS.labels(self.name, "up").inc()
+        self._tell_health("ok", "")
+        try:
+            self._on_up()
+        except Exception:
+            log.exception("on_up failed", link=self.name)
+
+    def _subscription_refused(self, count: int) -> None:
+        REFUSED.labels(self.name, "subscribe").inc(count)
+        log.error("subscription refused: check the broker's ACL", link=self.name, filters=count)
+
+    def _tell_health(self, health: Literal["ok", "lost"], reason: str) -> None:
+        if health == self._health:
+            return
+        self._health = health
+        log.info("link changed", link=self.name, health=health, reason=reason)
+        try:
+            self._on_health(health, reason)
+        except Exception:
+            log.exception("on_health failed", link=self.name)
+
+    def _dispatch(self, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            MESSAGES.labels(self.name, "failed").inc()
+            return
+        if len(message.payload) > PAYLOAD_LIMIT:
+            MESSAGES.labels(self.name, "too_large").inc()
+            return
+        outcome = "unwanted"
+        for topic_filter, (_, handlers) in self._handlers.items():
+            if topic_matches_sub(topic_filter, topic):
+                for handler in handlers:
+                    outcome = self._call(handler, topic, message)
+        MESSAGES.labels(self.name, outcome).inc()
+
+    def _call(self, handler: Handler, topic: str, message: MQTTMessage) -> str:
+        try:
+            handler(topic, bytes(message.payload), message.retain)
+        except Exception:
+            log.exception("message handler failed", link=self.name, topic=topic)
+            return "failed"
+        return "handled"

@@ -1,0 +1,229 @@
+"""One MQTT 5 connection, from CONNECT to its end. Link makes a new one for every attempt."""
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import paho.mqtt.client as paho
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+log = structlog.get_logger()
+
+KEEPALIVE_S = 10
+CONNECT_TIMEOUT_S = 3.0
+LOOP_S = 0.5
+CLOSE_S = 0.5
+QUEUE_LIMIT = 1000
+PACKET_LIMIT = 16 * 1024 * 1024
+"""Bytes of the largest packet the broker may send at all; it drops larger ones for us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is and how to prove who we are. ca, cert, key: paths of PEM files or ""."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+OnAck = Callable[[int], None]
+OnMessage = Callable[[paho.MQTTMessage], None]
+
+
+def _connect_properties() -> Properties:
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = PACKET_LIMIT
+    return properties
+
+
+def _no_delay(_client: paho.Client, _userdata: object, sock: object) -> None:
+    if isinstance(sock, socket.socket):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _client(name: str, broker: Broker, will: tuple[str, bytes] | None) -> paho.Client:
+    client = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=name,
+        protocol=paho.MQTTv5,
+        reconnect_on_failure=False,
+    )
+    client.connect_timeout = CONNECT_TIMEOUT_S
+    client.max_queued_messages_set(QUEUE_LIMIT)
+    client.on_socket_open = _no_delay
+    # Present so that paho writes on the network thread only; its own loop needs no more.
+    client.on_socket_register_write = lambda *_: None
+    if broker.username:
+        client.username_pw_set(broker.username, broker.password or None)
+    if broker.ca or broker.cert:
+        client.tls_set(broker.ca or None, broker.cert or None, broker.key or None)
+    if will is not None:
+        client.will_set(will[0], will[1], qos=1, retain=True)
+    return client
+
+
+class Session:
+    """A single connection; `run` owns the network, the other methods may come from any thread."""
+
+    def __init__(
+        self,
+        name: str,
+        broker: Broker,
+        will: tuple[str, bytes] | None,
+        filters: Callable[[], list[tuple[str, int]]],
+        on_message: OnMessage,
+        on_up: Callable[[], None],
+        on_refused: Callable[[int], None],
+    ) -> None:
+        self.up = False
+        self.reason = ""
+        self._accepted = False
+        self._broker = broker
+        self._filters = filters
+        self._on_up = on_up
+        self._on_refused = on_refused
+        self._lock = threading.Lock()
+        self._waiting: dict[int, OnAck] = {}
+        self._acked: deque[tuple[int, int]] = deque()
+        self._client = _client(name, broker, will)
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = self._subscribed
+        self._client.on_disconnect = self._disconnected
+        self._client.on_publish = self._published
+        self._client.on_message = lambda _client, _userdata, message: on_message(message)
+
+    def run(self, stop: threading.Event) -> str:
+        """Connect and serve until the connection ends or `stop` is set; return why it ended."""
+        try:
+            self._client.connect(
+                self._broker.host,
+                self._broker.port,
+                keepalive=KEEPALIVE_S,
+                clean_start=True,
+                properties=_connect_properties(),
+            )
+            return self._serve(stop)
+        except (OSError, ValueError) as error:
+            return f"{self._broker.host}:{self._broker.port}: {error}"
+        finally:
+            self.up = False
+            left_open = self._client.socket()
+            if left_open is not None:
+                left_open.close()
+
+    def _serve(self, stop: threading.Event) -> str:
+        give_up = float("inf")
+        while time.monotonic() < give_up:
+            code = self._client.loop(LOOP_S)
+            self._deliver_acks()
+            if code != paho.MQTT_ERR_SUCCESS:
+                return self.reason or paho.error_string(code)
+            if stop.is_set():
+                give_up = min(give_up, time.monotonic() + CLOSE_S)
+        return "stopped"
+
+    def _deliver_acks(self) -> None:
+        while self._acked:
+            mid, code = self._acked.popleft()
+            with self._lock:
+                on_ack = self._waiting.pop(mid, None)
+            if on_ack is None:
+                continue
+            try:
+                on_ack(code)
+            except Exception:
+                log.exception("on_ack failed", broker=self._broker.host)
+
+    def publish(
+        self, topic: str, payload: bytes, qos: int, retain: bool, on_ack: OnAck | None
+    ) -> bool:
+        """Hand one message to the connection; False when it is not up or too much waits."""
+        if not self.up:
+            return False
+        # The network thread takes this lock only outside paho's own, so the order is one-way.
+        with self._lock:
+            info = self._client.publish(topic, payload, qos, retain)
+            if info.rc != paho.MQTT_ERR_SUCCESS:
+                return False
+            if qos and on_ack is not None:
+                self._waiting[info.mid] = on_ack
+        return True
+
+    def subscribe(self, topic_filter: str, qos: int) -> None:
+        """Add a filter to a connection the broker accepted; before that, `filters` names it."""
+        if self._accepted:
+            self._client.subscribe(topic_filter, qos)
+
+    def close(self) -> None:
+        """Say goodbye after what was published; the broker then publishes the last will."""
+        goodbye = ReasonCode(PacketTypes.DISCONNECT, identifier=0x04)
+        self._client.disconnect(reasoncode=goodbye)
+
+    def _connected(
+        self,
+        client: paho.Client,
+        _userdata: object,
+        _flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self.reason = f"the broker refused: {reason}"
+            return
+        self._accepted = True
+        filters = self._filters()
+        if filters:
+            client.subscribe(filters)
+        else:
+            self._come_up()
+
+    def _subscribed(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        refused = sum(1 for reason in reasons if reason.is_failure)
+        if refused:
+            self._on_refused(refused)
+        self._come_up()
+
+    def _come_up(self) -> None:
+        if not self.up:
+            self.up = True
+            self._on_up()
+
+    def _disconnected(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        _flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self.up = False
+        self.reason = self.reason or f"the connection ended: {reason}"
+
+    def _published(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        mid: int,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self._acked.append((mid, int(reason.value)))
