@@ -54,7 +54,7 @@ class Timeline:
         elif kind == "decision":
             yield from _decision(_decisions.decode(body), ident)
 
-    def _signal(self, signal: Signal, ident: str) -> Line | None:  # noqa: PLR0911
+    def _signal(self, signal: Signal, ident: str) -> Line | None:  # noqa: PLR0911, PLR0912
         match signal:
             case PeopleCounted(source=source, count=count):
                 return Line("signal", source, f"{count} in view", ident)
