@@ -1,0 +1,192 @@
+"""room.toml, intents.toml, the policy: what an installer decides, checked before the start.
+
+Read by app and cli only, who hand it on as values. Paths in a RoomConfig are absolute.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from edge.config_schema import ActuatorSection, IntentSection, RoomConfig
+from edge.contracts.base import Value
+from edge.decide.intents import DEFAULT, Intent
+from edge.process.toml import ConfigError, Document, read, read_secret, read_text
+
+__all__ = ["ConfigError", "RoomConfig", "load_intents", "load_policy", "load_room", "read_secret"]
+
+Keys = tuple[str | int, ...]
+
+_FILES: tuple[tuple[str, str], ...] = (
+    ("policy", "file"), ("intents", "file"), ("models", "people"), ("models", "occupancy"),
+    ("broker", "ca"), ("broker", "cert"), ("broker", "key"), ("broker", "password_file"),
+    ("site", "ca"), ("site", "cert"), ("site", "key"), ("site", "password_file"),
+    ("calendar", "password_file"),
+)  # fmt: skip
+"""Settings that name a file which must exist once they are set."""
+
+_SECRETS = tuple(section for section, name in _FILES if name == "password_file")
+
+
+def load_room(path: Path) -> RoomConfig:
+    """Return the room's settings; raise ConfigError naming file, key, value and what is allowed."""
+    document = read(path)
+    config = document.convert(RoomConfig)
+    for keys, allowed in _mistakes(config):
+        raise document.wrong(keys, allowed)
+    config = _absolute(config, path.resolve().parent)
+    for section, name in _FILES:
+        file = getattr(getattr(config, section), name)
+        if file and not Path(file).is_file():
+            raise document.wrong((section, name), f"a file that exists; {file} does not")
+    for folder in ("folder", "keys"):
+        if config.plugins.enabled and not Path(getattr(config.plugins, folder)).is_dir():
+            where = getattr(config.plugins, folder)
+            raise document.wrong(("plugins", folder), f"a folder that exists; {where} does not")
+    for section in _SECRETS:
+        read_secret(getattr(config, section).password_file)
+    return config
+
+
+def load_intents(path: Path, room: RoomConfig | None = None) -> tuple[Intent, ...]:
+    """Return the intents in the file's order; with `room`, its actuators must take them."""
+    document = read(path)
+    document.convert(dict[str, dict[str, object]])
+    unknown = next((key for key in document.table if key != "intent"), None)
+    if unknown is not None:
+        raise document.wrong((unknown,), "only [intent.NAME] tables")
+    sections = {
+        name: document.convert(IntentSection, "intent", name)
+        for name in document.table.get("intent", {})
+    }
+    if DEFAULT not in sections:
+        raise ConfigError(f"{path}: [intent.{DEFAULT}] is missing: it serves untagged meetings")
+    for name, section in sections.items():
+        if room is not None:
+            _check_intent(document, name, section, room)
+    return tuple(_intent(name, section) for name, section in sections.items())
+
+
+def load_policy(path: Path) -> str:
+    """Return the policy's text; raise ConfigError when it cannot be read."""
+    return read_text(path)
+
+
+def _intent(name: str, section: IntentSection) -> Intent:
+    return Intent(
+        name=name,
+        title=section.title,
+        tags=tuple(tag.lower() for tag in section.tags),
+        targets=dict(section.settings),
+        vm=section.vm,
+        lead_s=section.lead_s,
+        description=section.description,
+    )
+
+
+def _check_intent(document: Document, name: str, section: IntentSection, room: RoomConfig) -> None:
+    actuators = {actuator.name: actuator for actuator in room.actuators}
+    for target, value in section.settings.items():
+        keys = ("intent", name, "settings", target)
+        actuator = actuators.get(target)
+        if actuator is None or actuator.driver == "vm":
+            known = ", ".join(a for a, row in actuators.items() if row.driver != "vm")
+            raise document.wrong(keys, f"only for actuators of the room: {known}")
+        if not actuator.takes(value):
+            raise document.wrong(keys, actuator.allowed)
+    templates = [t for a in room.actuators if a.driver == "vm" for t in a.values]
+    if section.vm and section.vm not in templates:
+        known = ", ".join(templates) or 'none, as no actuator has driver = "vm"'
+        raise document.wrong(("intent", name, "vm"), f"a template of the room: {known}")
+
+
+def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
+    """Yield (keys, what is allowed) for what the types alone let pass."""
+    try:
+        ZoneInfo(config.room.timezone)
+    except (ValueError, OSError, KeyError):
+        yield ("room", "timezone"), "a name of the time zone database, such as Europe/Berlin"
+    if config.fusion.leave >= config.fusion.enter:
+        yield ("fusion", "leave"), f"less than enter ({config.fusion.enter:g})"
+    if config.calendar.near_poll_s > config.calendar.poll_s:
+        yield ("calendar", "near_poll_s"), f"at most poll_s ({config.calendar.poll_s:g})"
+    for section in ("broker", "site"):
+        part = getattr(config, section)
+        if bool(part.cert) != bool(part.key):
+            yield (section, "cert" if part.cert else "key"), "cert and key together, or neither"
+    yield from _doubles(config)
+    for number, actuator in enumerate(config.actuators):
+        for key, allowed in _actuator_mistakes(actuator):
+            yield ("actuators", number, key), allowed
+    for plugin in config.plugins.settings:
+        if plugin not in config.plugins.enabled:
+            enabled = ", ".join(config.plugins.enabled) or "none"
+            yield ("plugins", "settings", plugin), f"only for enabled plugins: {enabled}"
+
+
+def _doubles(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
+    for number in _repeated(actuator.name for actuator in config.actuators):
+        yield ("actuators", number, "name"), "a name that no other actuator has"
+    for _ in _repeated(config.nodes):
+        yield ("nodes",), "each name once"
+    for _ in _repeated(config.plugins.enabled):
+        yield ("plugins", "enabled"), "each name once"
+
+
+def _repeated(names: Iterable[str]) -> Iterator[int]:
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name in seen:
+            yield number
+        seen.add(name)
+
+
+def _actuator_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:
+    if actuator.values and actuator.max > actuator.min:
+        yield "values", "either values or min and max"
+    if not actuator.values and not actuator.max > actuator.min:
+        yield "max", f"above min ({actuator.min:g}), or a list of values instead"
+    if actuator.driver == "vm":
+        yield from _vm_mistakes(actuator)
+        return
+    if "/" in actuator.name:
+        yield "name", 'letters, digits, ".", "-" and "_"; "/" is for the driver vm'
+    if not actuator.device:
+        yield "device", "the device's name on the room's broker"
+    if actuator.field is None:
+        yield "field", "the field of the device's JSON that carries the value"
+    if actuator.fallback is None or not actuator.takes(actuator.fallback):
+        yield "fallback", f"{actuator.allowed}: the value at rest"
+
+
+def _vm_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:
+    if actuator.name != "vm/*":
+        yield "name", '"vm/*" for the driver vm: one actuator covers every machine'
+    if not actuator.values:
+        yield "values", "the names of the templates that meetings may ask for"
+    if actuator.fallback is not None:
+        yield "fallback", "nothing for the driver vm: at rest there is no machine"
+
+
+def _absolute(config: RoomConfig, base: Path) -> RoomConfig:
+    """Return the settings with every path made absolute from the folder of the file."""
+    places = (
+        *_FILES, ("plugins", "folder"), ("plugins", "keys"), ("journal", "path"),
+    )  # fmt: skip
+    for section, name in places:
+        config = _with(config, section, name, _from(base, getattr(getattr(config, section), name)))
+    for section in ("camera", "microphone"):
+        device = getattr(config, section).device
+        if device and (base / device).is_file():
+            config = _with(config, section, "device", _from(base, device))
+    return config
+
+
+def _from(base: Path, path: str) -> str:
+    return str((base / path).resolve()) if path else ""
+
+
+def _with(config: RoomConfig, section: str, name: str, value: Value) -> RoomConfig:
+    part = msgspec.structs.replace(getattr(config, section), **{name: value})
+    return msgspec.structs.replace(config, **{section: part})

@@ -1,0 +1,224 @@
+"""What room.toml and intents.toml may say: every section, every limit, every default."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.contracts.base import StrictMessage, Value
+from edge.contracts.gating import GateRule
+from edge.contracts.wire import DeviceField
+
+Identifier = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+ActuatorName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.-]*(/\*)?\Z", max_length=64)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Part = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0, le=7 * 86400.0)]
+Period = Annotated[float, Meta(ge=0.1, le=3600.0)]
+
+
+class _Section(StrictMessage, frozen=True, forbid_unknown_fields=True):
+    """A table of the file: an unknown key is an error."""
+
+
+class RoomSection(_Section, frozen=True):
+    """Which room this is. seats: people it is made for; share_titles: may titles leave it."""
+
+    id: Identifier
+    name: Name = ""
+    timezone: str = "UTC"
+    organisation: Identifier = "example"
+    seats: Annotated[int, Meta(ge=1, le=10_000)] = 8
+    share_titles: bool = False
+
+
+class BrokerSection(_Section, frozen=True):
+    """An MQTT 5 broker; ca, cert and key are files, the password stands in a file of its own."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 1883
+    username: str = ""
+    password_file: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+class CalendarSection(_Section, frozen=True):
+    """The room's CalDAV calendar; near_poll_s holds around the start and end of a meeting."""
+
+    url: Annotated[str, Meta(pattern=r"\Ahttps?://[^/\s]+")]
+    username: str = ""
+    password_file: str = ""
+    poll_s: Period = 15.0
+    near_poll_s: Period = 1.0
+
+
+class CameraSection(_Section, frozen=True):
+    """device: number, file or URL, "" for no camera; threshold: least score of a person."""
+
+    device: str = ""
+    fps: Annotated[float, Meta(ge=0.1, le=30.0)] = 2.0
+    threshold: Part = 0.15
+    loop: bool = False
+
+
+class MicrophoneSection(_Section, frozen=True):
+    """device: name of an audio input ("default" is one), or a sound file; "" for none."""
+
+    device: str = ""
+    loop: bool = False
+
+
+class ActuatorSection(_Section, frozen=True):
+    """One thing the room may move, with its limits; `fallback` is its value at rest."""
+
+    name: ActuatorName
+    driver: Literal["mqtt", "vm"]
+    device: str = ""
+    field: DeviceField | None = None
+    min: float = 0.0
+    max: float = 0.0
+    step: Annotated[float, Meta(ge=0.0)] = 0.0
+    rate_per_min: Annotated[int, Meta(ge=1, le=600)] = 12
+    dwell_s: Seconds = 0.0
+    values: tuple[str, ...] = ()
+    fallback: Value | None = None
+
+    @property
+    def rule(self) -> GateRule:
+        """The limits as the gate wants them."""
+        return GateRule(
+            self.name, self.min, self.max, self.step, self.values, self.rate_per_min, self.dwell_s
+        )
+
+    @property
+    def allowed(self) -> str:
+        """The values it takes, in words."""
+        if self.values:
+            return f"one of {', '.join(self.values)}"
+        return f"a number from {self.min:g} to {self.max:g}"
+
+    def takes(self, value: Value) -> bool:
+        """Return whether `value` lies inside the limits."""
+        if self.values:
+            return value in self.values
+        return not isinstance(value, bool | str) and self.min <= value <= self.max
+
+
+class MeetingsSection(_Section, frozen=True):
+    """Booking rules, as edge.meetings knows them. Seconds; 0 switches `empty_end_s` off."""
+
+    check_in_opens_s: Seconds = 600.0
+    no_show_s: Seconds = 600.0
+    auto_check_in_people: Annotated[int, Meta(ge=1, le=100)] = 1
+    extend_before_s: Seconds = 60.0
+    extend_step_s: Seconds = 900.0
+    empty_end_s: Seconds = 0.0
+    long_meeting_s: Seconds = 8 * 3600.0
+    forget_s: Seconds = 12 * 3600.0
+
+
+class FusionSection(_Section, frozen=True):
+    """When evidence counts and presence changes, as edge.fusion knows it."""
+
+    enter: Part = 0.7
+    leave: Part = 0.3
+    hold_s: Seconds = 60.0
+    people_stale_s: Seconds = 10.0
+    voice_stale_s: Seconds = 20.0
+    motion_stale_s: Seconds = 120.0
+    estimate_stale_s: Seconds = 30.0
+
+
+class PluginsSection(_Section, frozen=True):
+    """folder: one folder per plugin; keys: public keys that may sign; enabled: which run."""
+
+    folder: str = "../wasm_modules"
+    keys: str = "keys"
+    enabled: tuple[Identifier, ...] = ("lights", "climate")
+    settings: dict[str, dict[str, Value]] = msgspec.field(default_factory=dict)
+
+
+class FileSection(_Section, frozen=True):
+    """A further file this one names."""
+
+    file: Annotated[str, Meta(min_length=1)]
+
+
+class JournalSection(_Section, frozen=True):
+    """The SQLite file that keeps what happened; its folder must exist."""
+
+    path: Annotated[str, Meta(min_length=1)] = "../build/room.journal"
+
+
+class ModelsSection(_Section, frozen=True):
+    """TFLite files; "" is the one that ships with this version."""
+
+    people: str = ""
+    occupancy: str = ""
+
+
+class ClockSection(_Section, frozen=True):
+    """always_trust: believe wall time even where neither network time nor a clock chip is seen."""
+
+    always_trust: bool = False
+
+
+class HealthSection(_Section, frozen=True):
+    """Where /healthz and /metrics answer; port 0 is any free one, named in the log."""
+
+    host: Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 9101
+
+
+class LogSection(_Section, frozen=True):
+    """How much is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class RoomConfig(_Section, frozen=True):
+    """The whole of room.toml."""
+
+    room: RoomSection
+    calendar: CalendarSection
+    nodes: tuple[Identifier, ...] = ()
+    broker: BrokerSection = BrokerSection()
+    site: BrokerSection = BrokerSection()
+    camera: CameraSection = CameraSection()
+    microphone: MicrophoneSection = MicrophoneSection()
+    actuators: tuple[ActuatorSection, ...] = ()
+    meetings: MeetingsSection = MeetingsSection()
+    fusion: FusionSection = FusionSection()
+    plugins: PluginsSection = PluginsSection()
+    policy: FileSection = FileSection("policies/room.cedar")
+    intents: FileSection = FileSection("intents.toml")
+    journal: JournalSection = JournalSection()
+    models: ModelsSection = ModelsSection()
+    clock: ClockSection = ClockSection()
+    health: HealthSection = HealthSection()
+    log: LogSection = LogSection()
+
+    @property
+    def gate_rules(self) -> tuple[GateRule, ...]:
+        """The limits of every actuator."""
+        return tuple(actuator.rule for actuator in self.actuators)
+
+    @property
+    def fallbacks(self) -> Mapping[str, Value]:
+        """Actuator -> its value at rest, for those that have one."""
+        return {a.name: a.fallback for a in self.actuators if a.fallback is not None}
+
+
+class IntentSection(_Section, frozen=True):
+    """One table of intents.toml. settings: actuator -> value while the meeting lasts."""
+
+    title: Name
+    tags: tuple[Identifier, ...] = ()
+    description: str = ""
+    lead_s: Seconds = 0.0
+    vm: str = ""
+    settings: dict[str, Value] = msgspec.field(default_factory=dict)
