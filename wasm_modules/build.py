@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLUGINS = ("lights", "climate")
 FLAGS = (
-    "-target", "wasm32-freestanding", "-std=c11", "-Oz", "-Wall", "-Wextra", "-Werror",
+    "-target", "wasm32-freestanding", "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror",
     "-nostdlib", "-fno-builtin", "-mcpu=mvp+sign_ext+mutable_globals", "-flto",
     "-Wl,--no-entry", "-Wl,--strip-all", "-Wl,-z,stack-size=65536",
 )  # fmt: skip

@@ -1,0 +1,165 @@
+"""The thread "plugins": hands every plugin what has gathered for it and posts what it answered."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from edge.contracts.plugin import PluginEvent
+from edge.contracts.signals import PluginAnswered, PluginFailed, Signal
+from edge.plugins.errors import PluginError
+from edge.plugins.install import InstalledPlugin
+from edge.plugins.queue import PluginCall, Waiting
+from edge.plugins.runner import Runner
+from edge.plugins.sandbox import GuestError, Sandbox
+
+__all__ = ["PluginCall", "PluginHost", "Post"]
+
+Post = Callable[[Signal], None]
+# A guest's stack lives on ours: with a small one, deep recursion would kill the process.
+STACK = 2 * 1024 * 1024
+
+CALLS = Counter("roomkeeper_plugin_calls", "Plugin calls", ["plugin", "outcome"])
+DROPPED = Counter("roomkeeper_plugin_dropped", "Events a plugin never saw", ["plugin", "why"])
+SECONDS = Histogram(
+    "roomkeeper_plugin_call_seconds", "Time of one call", ["plugin"],
+    buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1),
+)  # fmt: skip
+
+log = structlog.get_logger()
+
+
+class PluginHost:
+    """Runs plugins on a thread of its own. Every method may be called from any thread."""
+
+    name = "plugins"
+
+    def __init__(
+        self,
+        plugins: Sequence[InstalledPlugin],
+        post: Post,
+        mono: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._post, self._mono = post, mono
+        self._runners = {plugin.id: Runner(plugin) for plugin in plugins}
+        self._waiting = {name: Waiting() for name in self._runners}
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def submit(self, call: PluginCall) -> None:
+        """Queue a call; never blocks. PluginError when no such plugin is installed."""
+        with self._changed:
+            waiting = self._waiting.get(call.plugin)
+            if waiting is None:
+                raise PluginError(f"{call.plugin!r} is not installed; enable it in the room's file")
+            ticks, lost = waiting.coalesced, waiting.lost
+            waiting.add(call)
+            dropped = waiting.coalesced - ticks, waiting.lost - lost
+            self._changed.notify()
+        for why, count in zip(("coalesced", "full"), dropped, strict=True):
+            if count:
+                DROPPED.labels(call.plugin, why).inc(count)
+
+    def restore(self, plugin: str, state: str) -> None:
+        """Give a plugin the state it kept before a restart; call it before start()."""
+        with self._changed:
+            if plugin in self._runners:
+                self._runners[plugin].state = state
+
+    def release(self, plugin: str) -> None:
+        """End a plugin's quarantine."""
+        with self._changed:
+            if plugin in self._runners:
+                self._runners[plugin].release()
+
+    def start(self) -> None:
+        """Start the thread; plugins load there, and one that does not is posted as failed.
+
+        PluginError when the system has no timer left for deadlines.
+        """
+        box = Sandbox()
+        before = threading.stack_size(STACK)
+        try:
+            self._thread = threading.Thread(target=self._run, args=(box,), name="plugins")
+            self._thread.start()
+        finally:
+            threading.stack_size(before)
+
+    def stop(self) -> None:
+        """End the thread once the call that runs is over: its deadline bounds that."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self, box: Sandbox) -> None:
+        try:
+            for runner in self._runners.values():
+                self._load(runner, box)
+            while self._wait():
+                for name in self._runners:
+                    self._serve(name)
+        finally:
+            box.close()
+
+    def _wait(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or any(self._waiting.values()))
+            return not self._stopping
+
+    def _load(self, runner: Runner, box: Sandbox) -> None:
+        try:
+            runner.load(box)
+        except PluginError as error:
+            runner.quarantined = str(error)
+            self._fail(runner, (), str(error))
+
+    def _serve(self, name: str) -> None:
+        """Hand one plugin its next batch; others get their turn before its rest."""
+        runner, waiting = self._runners[name], self._waiting[name]
+        with self._changed:
+            batch, refused = waiting.take(), waiting.take_refused()
+            now, seed = waiting.now, waiting.seed
+        if refused:
+            DROPPED.labels(name, "full").inc(len(refused))
+            self._fail(runner, refused, "too many events waited for it")
+        if not batch or self._stopping:
+            return
+        ids = tuple(event.id for event in batch)
+        if runner.quarantined:
+            DROPPED.labels(name, "quarantined").inc(len(batch))
+            self._fail(runner, ids, f"quarantined: {runner.quarantined}")
+            return
+        self._call(runner, batch, ids, now, seed)
+
+    def _call(
+        self,
+        runner: Runner,
+        batch: tuple[PluginEvent, ...],
+        ids: tuple[str, ...],
+        now: float,
+        seed: int,
+    ) -> None:
+        name, begun = runner.plugin.id, self._mono()
+        try:
+            output = runner.call(batch, now, seed)
+        except GuestError as error:
+            ended = self._mono()
+            runner.failed(str(error), ended)
+            self._fail(runner, ids, str(error))
+        else:
+            ended = self._mono()
+            CALLS.labels(name, "answered").inc()
+            self._post(PluginAnswered(f"plugin:{name}", ids, output.commands, output.state))
+        SECONDS.labels(name).observe(ended - begun)
+
+    def _fail(self, runner: Runner, ids: tuple[str, ...], reason: str) -> None:
+        name = runner.plugin.id
+        CALLS.labels(name, "failed").inc()
+        log.warning("plugin failed", plugin=name, reason=reason, quarantined=runner.quarantined)
+        self._post(PluginFailed(f"plugin:{name}", ids, reason, bool(runner.quarantined)))
