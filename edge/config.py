@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.config_schema import ActuatorSection, IntentSection, RoomConfig
+from edge.config_schema import ActuatorSection, IntentSection, IntentsFile, RoomConfig
 from edge.contracts.base import Value
 from edge.decide.intents import DEFAULT, Intent
 from edge.process.toml import ConfigError, Document, read, read_secret, read_text
@@ -52,14 +52,8 @@ def load_room(path: Path) -> RoomConfig:
 def load_intents(path: Path, room: RoomConfig | None = None) -> tuple[Intent, ...]:
     """Return the intents in the file's order; with `room`, its actuators must take them."""
     document = read(path)
-    document.convert(dict[str, dict[str, object]])
-    unknown = next((key for key in document.table if key != "intent"), None)
-    if unknown is not None:
-        raise document.wrong((unknown,), "only [intent.NAME] tables")
-    sections = {
-        name: document.convert(IntentSection, "intent", name)
-        for name in document.table.get("intent", {})
-    }
+    names = document.convert(IntentsFile).intent
+    sections = {name: document.convert(IntentSection, "intent", name) for name in names}
     if DEFAULT not in sections:
         raise ConfigError(f"{path}: [intent.{DEFAULT}] is missing: it serves untagged meetings")
     for name, section in sections.items():

@@ -222,3 +222,9 @@ class IntentSection(_Section, frozen=True):
     lead_s: Seconds = 0.0
     vm: str = ""
     settings: dict[str, Value] = msgspec.field(default_factory=dict)
+
+
+class IntentsFile(_Section, frozen=True):
+    """The whole of intents.toml: name -> IntentSection, each read on its own."""
+
+    intent: dict[str, object]
