@@ -1,0 +1,292 @@
+"""The journal's writer: takes rows without blocking, commits them in groups, then releases."""
+
+import math
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from edge.journal.errors import JournalError
+from edge.journal.reader import Reader
+from edge.journal.rows import KINDS, Row, StoredRow
+from edge.journal.store import Batch, Store
+from edge.process.backoff import Backoff
+
+log = structlog.get_logger()
+
+ROWS = Counter("roomkeeper_journal_rows", "Rows, by what became of them: durable, lost.", ["what"])
+FAILED = Counter("roomkeeper_journal_failed", "Commits that failed and were tried again.")
+WAITING = Gauge("roomkeeper_journal_waiting", "Rows in memory that are not durable yet.")
+COMMITS = Histogram(
+    "roomkeeper_journal_commit_seconds",
+    "One group commit",
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0),
+)
+
+GROUP_LIMIT = 2_000
+MEMORY_ROWS = 100_000
+MEMORY_BYTES = 64 * 1024 * 1024
+CURSOR_S = 0.5
+"""A moved cursor waits this long for rows to travel with; losing it costs a few repetitions."""
+STOP_S = 0.8
+
+Release = Callable[[], None]
+
+
+def _log_error(text: str) -> None:
+    log.error("journal", problem=text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    rows: tuple[Row, ...]
+    release: Release | None
+    size: int
+    snapshot: tuple[int, bytes] | None = None
+
+
+class Journal:
+    """The append-only journal of one room; its thread "journal" is the only writer.
+
+    on_error hears once when rows cannot be made durable, and why; nothing is released meanwhile.
+    """
+
+    def __init__(self, path: Path, *, on_error: Callable[[str], None] = _log_error) -> None:
+        self.path = path
+        self._store = Store(path)
+        self.boot = self._store.boot
+        self._on_error = on_error
+        self._reader = Reader(path)
+        self._durable = self._store.head()
+        self._appended = self._durable.seq
+        self._cursor = self._store.cursor
+        self._cursor_moved = False
+        self._entries: deque[_Entry] = deque()
+        self._rows_held = 0
+        self._bytes_held = 0
+        self._lost = 0
+        self._failing = False
+        self._stopping = False
+        self._listeners: tuple[Callable[[], None], ...] = ()
+        self._changed = threading.Condition()
+        self._backoff = Backoff(first=0.1, cap=5.0)
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=False)
+
+    # What any thread may call.
+
+    def append(self, rows: Sequence[Row], release: Release | None = None) -> int:
+        """Take rows without blocking; return the last one's seq, or 0 when memory is full.
+
+        `release` is called on the journal's thread once the rows are durable; never when they are
+        lost, which is counted and told by a "note" row as soon as there is room again.
+        """
+        for row in rows:
+            _check(row)
+        size = sum(len(row.body) for row in rows)
+        with self._changed:
+            if self._rows_held + len(rows) > MEMORY_ROWS or self._bytes_held + size > MEMORY_BYTES:
+                self._lost += len(rows)
+                ROWS.labels("lost").inc(len(rows))
+                return 0
+            if self._lost and rows:
+                rows, self._lost = (_lost_note(rows[0], self._lost), *rows), 0
+            return self._hold(_Entry(tuple(rows), release, size))
+
+    def snapshot(self, seq: int, body: bytes) -> None:
+        """Keep the state as it was right behind row `seq`; written after the rows before it."""
+        with self._changed:
+            self._hold(_Entry((), None, len(body), (seq, body)))
+
+    def _hold(self, entry: _Entry) -> int:
+        self._entries.append(entry)
+        self._rows_held += len(entry.rows)
+        self._bytes_held += entry.size
+        self._appended += len(entry.rows)
+        self._changed.notify_all()
+        return self._appended
+
+    def when_committed(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the journal's thread after each commit of rows; it may not block."""
+        self._listeners = (*self._listeners, listener)
+
+    @property
+    def head(self) -> int:
+        """The last durable row's seq; 0 when there is none."""
+        return self._durable.seq
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last commit failed, so that rows wait in memory."""
+        return self._failing
+
+    def cursor(self) -> int:
+        """Return the seq up to which the service has stored the journal."""
+        return self._cursor
+
+    def move_cursor(self, seq: int) -> bool:
+        """Move the cursor forward; False (and nothing happens) beyond the head or backwards."""
+        with self._changed:
+            if not self._cursor < seq <= self._durable.seq:
+                return False
+            self._cursor = seq
+            self._cursor_moved = True
+            self._changed.notify_all()
+            return True
+
+    def read(self, after: int = 0, limit: int | None = None) -> Iterator[StoredRow]:
+        """Yield the durable rows behind `after`, in order."""
+        return self._reader.read(after, limit)
+
+    def latest_snapshot(self) -> tuple[int, bytes] | None:
+        """Return the newest durable (seq, body), or None."""
+        return self._reader.latest_snapshot()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all that was appended is durable and released; False after `timeout` s."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._entries, timeout)
+
+    def start(self) -> None:
+        """Start the journal's thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is held, within 1 s, then close; what could not be is told and counted."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(1.0)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file, unless the thread still hangs in a commit."""
+        if self._thread.is_alive():
+            return
+        self._reader.close()
+        self._store.close()
+
+    # What the journal's thread does.
+
+    def _run(self) -> None:
+        give_up = math.inf
+        while True:
+            entries, cursor = self._wait_for_work()
+            if not entries and cursor is None:
+                return
+            # The same group until it is durable: whether a failed commit held can then be told.
+            while not self._write(entries, cursor):
+                if self._stopping:
+                    give_up = min(give_up, time.monotonic() + STOP_S)
+                if not self._retry_later(give_up):
+                    ROWS.labels("lost").inc(self._rows_held)
+                    self._tell(f"{self._rows_held} rows are lost: the process ended before them")
+                    return
+            self._finish(entries)
+
+    def _wait_for_work(self) -> tuple[list[_Entry], int | None]:
+        with self._changed:
+            while not self._entries and not self._stopping:
+                before = self._cursor_moved
+                self._changed.wait(CURSOR_S if before else None)
+                if before:
+                    break
+            entries: list[_Entry] = []
+            rows = 0
+            for entry in self._entries:
+                rows += len(entry.rows)
+                if entries and rows > GROUP_LIMIT:
+                    break
+                entries.append(entry)
+            cursor = self._cursor if self._cursor_moved else None
+            self._cursor_moved = False
+            return entries, cursor
+
+    def _write(self, entries: list[_Entry], cursor: int | None) -> bool:
+        snapshots = [entry.snapshot for entry in entries if entry.snapshot is not None]
+        rows = [row for entry in entries for row in entry.rows]
+        batch = Batch(rows, cursor, snapshots[-1] if snapshots else None)
+        try:
+            if not (self._failing and self._reached_disk(len(rows))):
+                with COMMITS.time():
+                    self._durable = self._store.commit(batch, self._durable)
+        except (sqlite3.Error, OSError, JournalError) as error:
+            FAILED.inc()
+            if not self._failing:
+                self._failing = True
+                self._tell(f"{self.path} cannot be written ({error}): free space or repair it")
+            return False
+        if self._failing:
+            self._failing = False
+            log.info("journal writes again", path=str(self.path))
+        self._backoff.reset()
+        return True
+
+    def _reached_disk(self, rows: int) -> bool:
+        """Ask the file itself whether the commit that reported failure held after all."""
+        self._store.reopen()
+        head = self._store.head()
+        if rows and head.seq == self._durable.seq + rows:
+            self._durable = head
+            return True
+        if head != self._durable:
+            raise JournalError(f"somebody else wrote row {head.seq}")
+        return False
+
+    def _finish(self, entries: list[_Entry]) -> None:
+        rows = 0
+        for entry in entries:
+            rows += len(entry.rows)
+            if entry.release is not None:
+                _call(entry.release)
+        ROWS.labels("durable").inc(rows)
+        with self._changed:
+            for entry in entries:
+                self._entries.popleft()
+                self._bytes_held -= entry.size
+            self._rows_held -= rows
+            WAITING.set(self._rows_held)
+            self._changed.notify_all()
+        if rows:
+            for listener in self._listeners:
+                _call(listener)
+
+    def _retry_later(self, give_up: float) -> bool:
+        delay = self._backoff.next()
+        with self._changed:
+            if not self._stopping:
+                self._changed.wait_for(lambda: self._stopping, delay)
+                return True
+        time.sleep(min(0.05, delay))
+        return time.monotonic() < give_up
+
+    def _tell(self, problem: str) -> None:
+        _call(lambda: self._on_error(problem))
+
+
+def _call(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception:
+        log.exception("a call from the journal failed")
+
+
+def _check(row: Row) -> None:
+    if row.kind not in KINDS:
+        raise JournalError(f"row {row.id}: kind {row.kind!r}; allowed is {', '.join(KINDS)}")
+    if not isinstance(row.body, bytes) or not row.id.isprintable():
+        raise JournalError(f"row {row.id!r}: the id is printable text, the body bytes")
+    if not (math.isfinite(row.now.wall) and math.isfinite(row.now.mono)):
+        raise JournalError(f"row {row.id}: its instant is not a number")
+
+
+def _lost_note(row: Row, lost: int) -> Row:
+    body = msgspec.json.encode({"note": "rows lost: memory was full", "rows": lost})
+    return Row("note", f"{row.id}.lost", row.now, body)
