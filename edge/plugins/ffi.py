@@ -84,10 +84,10 @@ add_func = _bind(
     "wasmtime_component_linker_instance_add_func",
     _P, _P, ctypes.c_char_p, _N, Callback, _P, _P,
 )  # fmt: skip
-error_new = _bind("wasmtime_error_new", _P, ctypes.c_char_p)
-error_message = _bind("wasmtime_error_message", None, _P, _P)
-error_delete = _bind("wasmtime_error_delete", None, _P)
-bytes_delete = _bind("wasm_byte_vec_delete", None, _P)
+error_new = _quick("wasmtime_error_new", _P, ctypes.c_char_p)
+error_message = _quick("wasmtime_error_message", None, _P, _P)
+error_delete = _quick("wasmtime_error_delete", None, _P)
+bytes_delete = _quick("wasm_byte_vec_delete", None, _P)
 
 
 def address(owner: Any) -> int:

@@ -161,5 +161,6 @@ class PluginHost:
     def _fail(self, runner: Runner, ids: tuple[str, ...], reason: str) -> None:
         name = runner.plugin.id
         CALLS.labels(name, "failed").inc()
-        log.warning("plugin failed", plugin=name, reason=reason, quarantined=runner.quarantined)
         self._post(PluginFailed(f"plugin:{name}", ids, reason, bool(runner.quarantined)))
+        # After the post: writing gives up the interpreter's lock, and the room waits for the news.
+        log.warning("plugin failed", plugin=name, reason=reason, quarantined=runner.quarantined)
