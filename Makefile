@@ -1,0 +1,77 @@
+# Every command installs what it needs first, says so, and can run twice. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PY := .venv/bin/python
+BOOT := tests/world/bootstrap.sh
+# Packages that must be covered line by line and branch by branch: what can hurt.
+STRICT := edge/actuators/gate.py edge/decide/arbiter.py edge/decide/policy.py cloud_bridge/plan.py
+comma := ,
+empty :=
+space := $(empty) $(empty)
+# Public recordings for tests and training; without them those tests skip by name.
+ROOMKEEPER_DATA ?= $(realpath $(wildcard ../shared/data))
+export ROOMKEEPER_DATA
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: help demo test check bench lint format lock schema wasm wasm-check clean setup setup-python
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what is missing: Debian packages and .venv
+	@$(BOOT) all
+
+setup-python:
+	@$(BOOT) python
+
+demo: setup ## Live through one meeting: STAY=1 CAMERA=... MICROPHONE=... CALENDAR=...
+	@exec $(PY) -m tests.world.demo \
+	  $(if $(STAY),--stay) \
+	  $(if $(CAMERA),--camera '$(CAMERA)') \
+	  $(if $(MICROPHONE),--microphone '$(MICROPHONE)') \
+	  $(if $(CALENDAR),--calendar '$(CALENDAR)')
+
+check: setup ## What is fast: lint, types, import rules, tests without machines and training
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest -m "not slow" --timeout 60
+
+lint: setup-python ## ruff, mypy, import rules
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+
+format: setup-python ## Format, and fix what can be fixed
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+
+test: setup wasm-check ## Everything but figures: lint, plugins rebuilt, all tests, coverage of what can hurt
+	@$(MAKE) --no-print-directory lint
+	@.venv/bin/coverage erase
+	@.venv/bin/coverage run -m pytest
+	@.venv/bin/coverage report --fail-under=100 \
+	  --include='$(subst $(space),$(comma),$(wildcard $(STRICT)))'
+
+bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMARKS.md
+	@$(PY) -m tests.bench $(if $(WRITE),--write)
+
+wasm: ## Build the shipped plugins from their sources
+	@$(BOOT) wasm
+	@.venv-wasm/bin/python -m wasm_modules.build
+
+wasm-check: ## Rebuild the shipped plugins and compare
+	@$(BOOT) wasm
+	@.venv-wasm/bin/python -m wasm_modules.build --check
+
+schema: setup-python ## Write the JSON Schema of every message
+	@$(PY) -m edge.contracts.schema edge/contracts/schema
+
+lock: setup-python ## Resolve pyproject.toml into lock/
+	@lock/update.sh
+
+clean: ## Remove what the commands made, environments included
+	rm -rf build dist .venv .venv-wasm .mypy_cache .pytest_cache .ruff_cache .hypothesis \
+	  .import_linter_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
