@@ -1,0 +1,1 @@
+"""Providers of machines: one interface of five methods, one file per provider."""

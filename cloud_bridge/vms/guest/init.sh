@@ -1,0 +1,34 @@
+#!/bin/sh
+# The guest's first and only script: network up, one page that names the machine, READY.
+# Told by the kernel's command line: rk.key, rk.token, rk.room, rk.meeting.
+export PATH=/bin
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+read -r line < /proc/cmdline
+for word in $line; do
+  case $word in
+    rk.key=*) key=${word#*=} ;;
+    rk.token=*) token=${word#*=} ;;
+    rk.room=*) room=${word#*=} ;;
+    rk.meeting=*) meeting=${word#*=} ;;
+  esac
+done
+while read -r module; do
+  # A machine without PCI (microvm) has no use for these.
+  case $module in virtio_pci*) [ -d /proc/bus/pci ] || continue ;; esac
+  insmod "/modules/$module"
+done < /modules/order
+ip link set lo up
+ip addr add 10.0.2.15/24 dev eth0
+ip link set eth0 up
+printf '%s %s\n' "$key" "$token" > /www/ready
+cat > /www/index.html <<PAGE
+<!doctype html><html lang="en"><meta charset="utf-8"><title>Room $room</title>
+<h1>Machine of room $room</h1><p>Meeting <code>$meeting</code></p><p>Key <code>$key</code></p></html>
+PAGE
+httpd -h /www -p 80
+read -r uptime _ < /proc/uptime
+# Waits for a listener, so it must not hold up anything.
+for port in /dev/vport*; do echo "READY $key $uptime" > "$port" & done
+mount -t sysfs sys /sys
+while :; do wait; sleep 3600; done
