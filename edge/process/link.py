@@ -35,12 +35,8 @@ STABLE_S = 5.0
 """A connection that lived this long ended by new misfortune: the next wait is short again."""
 
 
-def _ignore_health(_health: Literal["ok", "lost"], _reason: str) -> None:
-    return
-
-
-def _ignore_up() -> None:
-    return
+OnHealth = Callable[[Literal["ok", "lost"], str], None]
+OnUp = Callable[[], None]
 
 
 class Link:
@@ -58,14 +54,14 @@ class Link:
         broker: Broker,
         *,
         will: tuple[str, bytes] | None = None,
-        on_health: Callable[[Literal["ok", "lost"], str], None] = _ignore_health,
-        on_up: Callable[[], None] = _ignore_up,
+        on_health: OnHealth | None = None,
+        on_up: OnUp | None = None,
     ) -> None:
         self.name = name
         self._broker = broker
         self._will = will
-        self._on_health = on_health
-        self._on_up = on_up
+        self._on_health = (on_health,) if on_health else ()
+        self._on_up = (on_up,) if on_up else ()
         self._handlers: dict[str, tuple[int, tuple[Handler, ...]]] = {}
         self._lock = threading.Lock()
         self._session: Session | None = None
@@ -80,6 +76,14 @@ class Link:
         """Whether the broker accepted us and answered our subscriptions."""
         session = self._session
         return session is not None and session.up
+
+    def when_health(self, listener: OnHealth) -> None:
+        """Call `listener` too when the health changes; before start."""
+        self._on_health = (*self._on_health, listener)
+
+    def when_up(self, listener: OnUp) -> None:
+        """Call `listener` too after every (re)connection; before start."""
+        self._on_up = (*self._on_up, listener)
 
     def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
         """Call handler(topic, payload, retained) for what matches, before or after start.
@@ -161,10 +165,11 @@ class Link:
     def _came_up(self) -> None:
         CONNECTS.labels(self.name, "up").inc()
         self._tell_health("ok", "")
-        try:
-            self._on_up()
-        except Exception:
-            log.exception("on_up failed", link=self.name)
+        for listener in self._on_up:
+            try:
+                listener()
+            except Exception:
+                log.exception("on_up failed", link=self.name)
 
     def _subscription_refused(self, count: int) -> None:
         REFUSED.labels(self.name, "subscribe").inc(count)
@@ -175,10 +180,11 @@ class Link:
             return
         self._health = health
         log.info("link changed", link=self.name, health=health, reason=reason)
-        try:
-            self._on_health(health, reason)
-        except Exception:
-            log.exception("on_health failed", link=self.name)
+        for listener in self._on_health:
+            try:
+                listener(health, reason)
+            except Exception:
+                log.exception("on_health failed", link=self.name)
 
     def _dispatch(self, message: MQTTMessage) -> None:
         try:
