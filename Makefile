@@ -41,7 +41,7 @@ lint: setup-python ## ruff, mypy, import rules
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/lint-imports --no-logo --no-cache
 
 format: setup-python ## Format, and fix what can be fixed
 	@.venv/bin/ruff format
