@@ -97,6 +97,7 @@ class Uplink:
         self._resend_at = float("inf")
         self._rewound_at = float("-inf")
         self._wanted: WantedMessage | None = None
+        self._up = False
         self._greet = False
         self._wanted_due = False
         self._stopping = False
@@ -152,7 +153,7 @@ class Uplink:
         with self._changed:
             while not self._stopping:
                 self._take_stock()
-                if self._link.connected and (self._greet or self._wanted_due or self._room_left()):
+                if self._up and (self._greet or self._wanted_due or self._room_left()):
                     return True
                 self._changed.wait(min(1.0, max(0.01, self._resend_at - self._mono())))
             return False
@@ -216,6 +217,7 @@ class Uplink:
 
     def _link_up(self) -> None:
         with self._changed:
+            self._up = True
             self._sent = self._journal.cursor()
             self._resend_at = float("inf")
             self._stall.reset()
@@ -226,8 +228,10 @@ class Uplink:
     def _link_health(self, health: Literal["ok", "lost"], reason: str) -> None:
         if health == "ok":
             self._broker.ok()
-        else:
-            self._broker.lost(reason)
+            return
+        with self._changed:
+            self._up = False
+        self._broker.lost(reason)
 
     def _answered(self, code: int) -> None:
         if code >= REFUSED:

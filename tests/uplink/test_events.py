@@ -13,7 +13,6 @@ from edge.contracts.topics import PAYLOAD_LIMIT
 from edge.contracts.wire import EventMessage
 from edge.uplink.events import encode_event, shareable
 
-
 NOW = Now(1_700_000_000.25, 1.0)
 
 
