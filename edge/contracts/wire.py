@@ -53,7 +53,7 @@ class WantedMessage(StrictMessage, frozen=True, omit_defaults=True, forbid_unkno
     machines: tuple[WantedMachine, ...] = ()
 
 
-class EventMessage(Message, frozen=True, kw_only=True):
+class EventMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
     """Room to service, CloudEvents 1.0 JSON: one journal row, numbered without gaps."""
 
     id: str
