@@ -1,0 +1,29 @@
+"""The table of figures: what modules print becomes rows, and the document keeps its other text."""
+
+from tests.bench.__main__ import Figure, figures, put, table
+
+
+def test_json_lines_become_figures_and_other_lines_do_not():
+    printed = (
+        'warming up\n{"figure": "plugin call", "value": 9.5, "unit": "us", "peer": "Extism", '
+        '"ratio": 0.8}\n{"figure": "alone", "value": 1, "unit": "s", "peer": null}\n'
+    )
+    first, second = figures("plugins", printed)
+    assert first == Figure("`plugins`", "plugin call", 9.5, "us", "Extism", 0.8)
+    assert first.row() == "| plugin call | 9.5 | us | Extism | 0.80x | `plugins` |"
+    assert second.row() == "| alone | 1 | s |  |  | `plugins` |"
+
+
+def test_the_table_names_the_machine():
+    text = table([Figure("`a`", "b", 2.0, "ms")])
+    assert "cores" in text.splitlines()[0]
+    assert text.splitlines()[-1] == "| b | 2 | ms |  |  | `a` |"
+
+
+def test_the_table_replaces_the_old_one_between_the_markers():
+    first = put("# Figures\n\nintroduction\n", "old")
+    assert first.startswith("# Figures\n\nintroduction\n")
+    second = put(first + "\nmore\n", "new")
+    assert "old" not in second
+    assert second.endswith("\nmore\n")
+    assert second.count("<!-- figures -->") == second.count("<!-- /figures -->") == 1

@@ -1,0 +1,128 @@
+"""Documents that lie fail the build: settings, commands, targets, what must not be there."""
+
+import importlib
+import itertools
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+
+from edge.config_schema import IntentSection, RoomConfig
+
+ROOT = Path(__file__).parents[1]
+
+
+def settings(kind, prefix=""):
+    """Yield every setting of a section as a dotted path; a list of tables is one table."""
+    for field in msgspec.structs.fields(kind):
+        inner = [field.type, *getattr(field.type, "__args__", ())]
+        struct = next(
+            (t for t in inner if isinstance(t, type) and issubclass(t, msgspec.Struct)), None
+        )
+        if struct is None:
+            yield prefix + field.encode_name
+        else:
+            yield from settings(struct, f"{prefix}{field.encode_name}.")
+
+
+def written(table, prefix=""):
+    """Yield the dotted path of every key in a TOML table."""
+    for key, value in table.items():
+        yield prefix + key
+        for inner in value if isinstance(value, list) else [value]:
+            if isinstance(inner, dict):
+                yield from written(inner, f"{prefix}{key}.")
+
+
+def test_every_setting_of_a_room_stands_in_the_shipped_file_with_a_comment():
+    text = (ROOT / "config/room.toml").read_text()
+    assert set(settings(RoomConfig)) - set(written(tomllib.loads(text))) == set()
+    assert text.count("#") > 60
+
+
+def test_every_setting_of_an_intent_stands_in_the_shipped_file():
+    table = tomllib.loads((ROOT / "config/intents.toml").read_text())
+    found = {key for intent in table["intent"].values() for key in intent}
+    assert found == set(IntentSection.__struct_fields__)
+
+
+def commands(group, prefix=""):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}"
+
+
+@pytest.mark.parametrize("program", ["edge", "cloud_bridge"])
+def test_every_command_stands_in_the_readme(program):
+    readme = ROOT / "README.md"
+    if not readme.exists() or not (ROOT / program / "cli.py").exists():
+        pytest.skip("needs README.md and the command line")
+    main = importlib.import_module(f"{program}.cli").main
+    name = {"edge": "roomkeeper-edge", "cloud_bridge": "roomkeeper-cloud"}[program]
+    missing = [c for c in commands(main) if f"{name} {c}" not in readme.read_text()]
+    assert missing == []
+
+
+def test_every_make_target_explains_itself():
+    text = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^\.PHONY: (.+)$", text, re.MULTILINE)[0].split())
+    assert targets - set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)) == {"setup-python"}
+
+
+def tracked():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("needs a git checkout")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name]
+
+
+# Split, so that this file does not contain them.
+FORBIDDEN = [
+    "/wo" + "rk/", "/ro" + "ot/", "pypi" + ".org", "files.python" + "hosted", "registry.npm" + "js",
+    "/opt/py" + "pi", "/opt/wh" + "eels", "index" + "-url",
+]  # fmt: skip
+ALLOWED = {("lock/update.sh", "index" + "-url")}
+
+
+def test_no_path_of_a_machine_and_no_address_of_a_registry_is_in_the_tree():
+    found = []
+    for path in tracked():
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        name = str(path.relative_to(ROOT))
+        found += [
+            f"{name}: {word}"
+            for word in FORBIDDEN
+            if word.encode() in data and (name, word) not in ALLOWED
+        ]
+    assert found == []
+
+
+def test_the_lock_files_pin_hashes():
+    for path in (ROOT / "lock").glob("*.txt"):
+        text = path.read_text()
+        pins = re.findall(
+            r"^[a-z][\w.-]*==\S+.*\\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE
+        )
+        assert len(pins) == len(re.findall(r"^[a-z]", text, re.MULTILINE)), path.name
+
+
+def test_what_ships_from_others_is_attributed():
+    notice = (ROOT / "NOTICE").read_text()
+    for model in (ROOT / "edge/models").glob("*.tflite"):
+        assert model.with_suffix(".md").exists(), f"{model.name} needs a model card"
+        assert model.name in notice or "occupancy" in model.name
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = project["dependencies"] + list(
+        itertools.chain(*project["optional-dependencies"].values())
+    )
+    names = {re.split(r"[<>=;\[ ]", line)[0].lower() for line in wanted}
+    assert [name for name in sorted(names) if name not in notice.lower()] == []
