@@ -64,9 +64,9 @@ def _wrong_value(rule: GateRule, value: Value) -> str:
         return f"{value!r} is not one of {', '.join(rule.values)}"
     if isinstance(value, bool | str):
         return f"{value!r} is not a number"
-    if math.isfinite(value) and rule.low <= value <= rule.high:
+    if rule.low <= value <= rule.high and math.isfinite(value):
         return ""
-    return f"{value!r} is outside {rule.low:g} to {rule.high:g}"
+    return f"{str(value)[:32]} is outside {rule.low:g} to {rule.high:g}"
 
 
 def _recent(memory: GateMemory | None, mono: float) -> tuple[float, ...]:
@@ -74,18 +74,20 @@ def _recent(memory: GateMemory | None, mono: float) -> tuple[float, ...]:
     if memory is None:
         return ()
     last = memory.changes[-1:]
-    minute = [at for at in memory.changes[:-1] if mono - at < MINUTE]
+    minute = [at for at in memory.changes[:-1] if mono < at + MINUTE]
     return tuple(min(at, mono) for at in (*minute, *last))
 
 
 def _too_soon(rule: GateRule, recent: tuple[float, ...], mono: float) -> GateAnswer | None:
-    if recent and mono - recent[-1] < rule.dwell_s:
+    if rule.rate_per_min < 1:
+        return GateAnswer(False, "rate", "its rule lets no change through")
+    if recent and mono < recent[-1] + rule.dwell_s:
         again = recent[-1] + rule.dwell_s
         return GateAnswer(False, "dwell", f"changed less than {rule.dwell_s:g} s ago", again)
-    minute = [at for at in recent if mono - at < MINUTE]
+    minute = [at for at in recent if mono < at + MINUTE]
     if len(minute) >= rule.rate_per_min:
         reason = f"changed {len(minute)} times within a minute"
-        return GateAnswer(False, "rate", reason, minute[0] + MINUTE)
+        return GateAnswer(False, "rate", reason, minute[-rule.rate_per_min] + MINUTE)
     return None
 
 

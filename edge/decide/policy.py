@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 
 import cedarpy
 
-from edge.contracts.base import Value
 from edge.contracts.commands import Priority, Proposal, Verdict
+
+NUMBER_LIMIT = 1e9
+"""No actuator's number reaches it; beyond, Cedar's whole numbers end."""
 
 _TYPES: dict[Priority, str] = {
     "safety": "Safety",
@@ -41,9 +43,7 @@ class Policy:
     broken: str = ""
     _parsed: cedarpy.PolicySet | None = None
     _entities: cedarpy.Entities | None = None
-    _known: dict[tuple[str, str, Value, str, Context], tuple[bool, str]] = field(
-        default_factory=dict
-    )
+    _known: dict[tuple[object, ...], tuple[bool, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
@@ -57,7 +57,12 @@ class Policy:
         if self.broken:
             allowed = proposal.priority in ("safety", "schedule")
             return _verdict(proposal, allowed, "policy-broken", self.broken)
-        key = (proposal.priority, proposal.source, proposal.value, proposal.actuator, context)
+        value = proposal.value
+        # 1 and True are equal, but the policy sees a number and a name.
+        named = isinstance(value, bool | str)
+        if not isinstance(value, str) and not abs(value) < NUMBER_LIMIT:
+            return _verdict(proposal, False, "number", f"{str(value)[:32]} is no usable number")
+        key = (proposal.priority, proposal.source, named, value, proposal.actuator, context)
         answer = self._known.get(key)
         if answer is None:
             if len(self._known) >= 4096:

@@ -50,7 +50,7 @@ def stale_at(state: RoomState, rules: FusionRules) -> list[float]:
 
 def fresh(reading: Reading | None, limit: float, mono: float) -> Reading | None:
     """Return the reading if it is younger than `limit` seconds."""
-    return reading if reading is not None and mono - reading.at < limit else None
+    return reading if reading is not None and mono < reading.at + limit else None
 
 
 def _voice(voice: Reading) -> Evidence:
@@ -62,13 +62,15 @@ def _voice(voice: Reading) -> Evidence:
 def _motion(state: RoomState, rules: FusionRules, mono: float) -> list[Evidence]:
     found = []
     for source, reading in sorted(state.motion.items()):
-        age = mono - reading.at
-        if reading.value and age < rules.motion_stale_s:
+        if fresh(reading, rules.motion_stale_s, mono) is None:
+            continue
+        if reading.value:
             found.append(Evidence(source, MOTION, "motion"))
-        elif age < rules.motion_stale_s / 4:
+        elif fresh(reading, rules.motion_stale_s / 4, mono) is not None:
             found.append(Evidence(source, RECENT_MOTION, "motion just now"))
-        elif age < rules.motion_stale_s:
-            found.append(Evidence(source, NO_MOTION, f"no motion for {age:.0f} s"))
+        else:
+            says = f"no motion for {mono - reading.at:.0f} s"
+            found.append(Evidence(source, NO_MOTION, says))
     return found
 
 

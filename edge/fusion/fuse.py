@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from edge.contracts.base import Now
 from edge.contracts.signals import (
+    QUANTITY_RANGE,
     Booted,
     CalendarRead,
     ClockChecked,
@@ -19,16 +20,18 @@ from edge.contracts.signals import (
     SoundMeasured,
     SourceChanged,
 )
-from edge.fusion.evidence import gather, stale_at
+from edge.fusion.evidence import fresh, gather, stale_at
 from edge.fusion.state import FusionRules, Presence, Reading, RoomState, SourceState
 
+ODDS_LIMIT = 30.0
+PEOPLE_LIMIT = 1000
 EXPECTED_EVIDENCE = 3.0
 """Fresh sources at which evidence is as complete as it usefully gets."""
 
 
 def fuse(state: RoomState, signal: Signal, now: Now, rules: FusionRules) -> RoomState:
     """Return the room after `signal`; presence is weighed anew at every call."""
-    heard = _hear(state, signal, now)
+    heard = _hear(state, signal, now) if _usable(state, signal) else state
     presence = _weigh(heard, now, rules)
     return heard if presence == heard.presence else replace(heard, presence=presence)
 
@@ -41,6 +44,23 @@ def next_due(state: RoomState, now: Now, rules: FusionRules) -> float:
     if state.presence.leaving is not None:
         instants.append(state.presence.leaving + rules.hold_s)
     return min(instants, default=math.inf)
+
+
+def _usable(state: RoomState, signal: Signal) -> bool:
+    """Whether a level may be heard: physically possible, and not what consent has switched off."""
+    match signal:
+        case PeopleCounted():
+            return state.consent != "off" and 0 <= signal.count <= PEOPLE_LIMIT
+        case SoundMeasured():
+            finite = math.isfinite(signal.level_db)
+            return state.consent == "all" and finite and 0.0 <= signal.voice <= 1.0
+        case OccupancyEstimated():
+            return 0.0 <= signal.probability <= 1.0
+        case NodeReading():
+            low, high, _ = QUANTITY_RANGE[signal.quantity]
+            return low <= signal.value <= high
+        case _:
+            return True
 
 
 def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR0911, PLR0912
@@ -80,7 +100,7 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
                 state,
                 presence=Presence(occupied=state.presence.occupied, since=state.presence.since),
                 people=None, level=None, voice=None, estimate=None,
-                motion={}, readings={}, sources={}, clock_trusted=now.trusted,
+                motion={}, readings={}, sources={}, clock_trusted=False,
             )  # fmt: skip
         case _:
             return state
@@ -106,8 +126,10 @@ def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
     evidence = gather(state, rules, now.mono)
     if not evidence:
         # Nobody can tell: keep the last answer, say that it is a guess.
-        return replace(before, known=False, confidence=0.0, evidence=(), leaving=None, count=0)
-    odds = sum(item.odds for item in evidence)
+        return replace(
+            before, known=False, confidence=0.0, evidence=(), leaving=None, count=0, counted=False
+        )
+    odds = max(-ODDS_LIMIT, min(ODDS_LIMIT, sum(item.odds for item in evidence)))
     probability = round(1 / (1 + math.exp(-odds)), 4)
     leaving = before.leaving
     occupied = before.occupied
@@ -117,15 +139,15 @@ def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
         leaving = None
     elif occupied:
         leaving = now.mono if leaving is None else leaving
-        if now.mono - leaving >= rules.hold_s:
+        if now.mono >= leaving + rules.hold_s:
             occupied, leaving = False, None
     coverage = min(1.0, len(evidence) / EXPECTED_EVIDENCE)
-    people = state.people
-    seen = people is not None and now.mono - people.at < rules.people_stale_s
+    people = fresh(state.people, rules.people_stale_s, now.mono)
     return Presence(
         occupied=occupied,
         probability=probability,
-        count=int(people.value) if people is not None and seen else 0,
+        count=0 if people is None else int(people.value),
+        counted=people is not None,
         confidence=round(abs(2 * probability - 1) * coverage, 4),
         known=True,
         since=before.since if occupied == before.occupied else now.wall,

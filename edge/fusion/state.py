@@ -33,7 +33,8 @@ class Evidence:
 class Presence:
     """Whether anybody is in the room.
 
-    probability of presence; count: people seen (0 when no camera says); confidence 0..1: how much
+    probability of presence; count: people seen (0 when no camera says); counted: whether a camera
+    says; confidence 0..1: how much
     of the evidence that could be there is fresh and how much it agrees; known: any evidence is
     fresh; since: wall seconds of the last change of `occupied`; leaving: monotonic instant at
     which the evidence first spoke for an empty room, None while it does not.
@@ -47,6 +48,7 @@ class Presence:
     since: float = 0.0
     leaving: float | None = None
     evidence: tuple[Evidence, ...] = ()
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
