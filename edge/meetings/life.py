@@ -1,9 +1,12 @@
 """What is known of one meeting's life, what may be asked of the calendar, and the rules."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.contracts.signals import Meeting
+from edge.contracts.base import Now
+from edge.contracts.signals import Meeting, Signal
+from edge.fusion.state import RoomState
 
 Phase = Literal["booked", "open", "active", "ended", "no_show", "cancelled", "declined"]
 """booked: known; open: check-in is possible; active: checked in; the others are over."""
@@ -12,6 +15,13 @@ LIVE: tuple[Phase, ...] = ("booked", "open", "active")
 
 REREAD = "reread"
 """Stands in `Life.pending` after a refused write, until the calendar was read again."""
+
+
+WISH_LIMIT_S = 24 * 3600.0
+"""Longest a person may book or extend at once."""
+RETRY_S = 5.0
+RETRY_CAP_S = 300.0
+"""A refused calendar write is tried again after RETRY_S, twice that, and so on up to the cap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,8 @@ class Life:
     end: the end the room holds it to (the calendar's, or the one asked for while the write is
     under way). pending: id of the calendar write that has not come back. unread: booked here and
     not yet seen in the calendar. empty_since: wall seconds, while active and nobody is there.
+    opened_at: wall seconds since when this process waits for check-in. refused: writes refused in a
+    row; retry_at: wall seconds before which none is tried again unasked.
     """
 
     meeting: Meeting
@@ -48,6 +60,9 @@ class Life:
     unread: bool = False
     empty_since: float = 0.0
     reason: str = ""
+    opened_at: float = 0.0
+    refused: int = 0
+    retry_at: float = 0.0
 
 
 Lives = dict[str, Life]
@@ -65,17 +80,41 @@ class Effect:
     id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a step rests on besides the lives themselves. `ident`: id of the signal's row."""
+
+    signal: Signal
+    ident: str
+    room: RoomState
+    now: Now
+    rules: MeetingRules
+
+
 def current(lives: Lives, wall: float) -> Life | None:
     """Return the meeting the room serves now: the active one, else the open one that is next."""
     live = [life for life in lives.values() if life.phase in ("active", "open")]
     live.sort(key=lambda life: (life.phase != "active", life.meeting.start, life.meeting.uid))
-    for life in live:
-        if life.phase == "active" or life.meeting.start - 600 <= wall < life.end:
-            return life
-    return None
+    return next((life for life in live if life.phase == "active" or wall < life.end), None)
 
 
 def upcoming(lives: Lives, wall: float) -> Life | None:
     """Return the next live meeting that has not started."""
     later = [x for x in lives.values() if x.phase in LIVE and x.meeting.start > wall]
     return min(later, key=lambda life: (life.meeting.start, life.meeting.uid), default=None)
+
+
+def next_start(lives: Lives, key: str) -> float:
+    """Return when the room is booked again after the start of `key`; infinity when it is not."""
+    own = lives[key].meeting
+    later = [
+        life.meeting.start
+        for other, life in lives.items()
+        if other != key and life.phase in LIVE and life.meeting.start > own.start
+    ]
+    return min(later, default=math.inf)
+
+
+def free(lives: Lives, key: str) -> bool:
+    """Whether no meeting but `key` is active."""
+    return not any(k != key and life.phase == "active" for k, life in lives.items())

@@ -10,27 +10,32 @@ Step = tuple[Life, Effect | None]
 
 
 def advance(
-    life: Life, presence: Presence, next_start: float, rules: MeetingRules, now: Now
+    life: Life, presence: Presence, next_start: float, alone: bool, rules: MeetingRules, now: Now
 ) -> Step:
     """Return the life after this instant.
 
-    next_start: wall seconds at which the room is booked again (infinity: not). Called with a
-    trusted clock only.
+    next_start: wall seconds at which the room is booked again (infinity: not). alone: no other
+    meeting is active. Called with a trusted clock only.
     """
+    if life.phase in ("open", "active") and now.wall < life.meeting.start - rules.check_in_opens_s:
+        # It was moved to later.
+        moved = Life(life.meeting, "booked", life.meeting.end, life.accepted, unread=life.unread)
+        return replace(moved, reason="moved"), None
     match life.phase:
         case "booked":
-            return _booked(life, presence, rules, now)
+            return _booked(life, presence, alone, rules, now)
         case "open":
-            return _open(life, presence, rules, now)
+            return _open(life, presence, alone, rules, now)
         case "active":
             return _active(life, presence, next_start, rules, now)
         case _:
             return life, None
 
 
-def check_in(life: Life, now: Now, reason: str) -> Step:
-    """Return the life checked in, from `booked` or `open`; otherwise unchanged."""
-    if life.phase not in ("booked", "open"):
+def check_in(life: Life, rules: MeetingRules, now: Now, reason: str) -> Step:
+    """Return the life checked in while check-in is possible; otherwise unchanged."""
+    opens = life.meeting.start - rules.check_in_opens_s
+    if life.phase not in ("booked", "open") or not opens <= now.wall < life.end:
         return life, None
     active = replace(life, phase="active", checked_in_at=now.wall, reason=reason)
     return active, Effect("check_in", life.meeting, life.end, reason)
@@ -49,27 +54,30 @@ def finish(life: Life, now: Now, reason: str) -> Step:
     """Return the active life ended now, its room given back."""
     if life.phase != "active":
         return life, None
-    over = replace(life, phase="ended", end=now.wall, over_at=now.wall, reason=reason)
-    return over, Effect("end", life.meeting, now.wall, reason)
+    end = max(now.wall, life.meeting.start)
+    over = replace(life, phase="ended", end=end, over_at=now.wall, reason=reason)
+    return over, Effect("end", life.meeting, end, reason)
 
 
-def _booked(life: Life, presence: Presence, rules: MeetingRules, now: Now) -> Step:
+def _booked(life: Life, presence: Presence, alone: bool, rules: MeetingRules, now: Now) -> Step:
     if now.wall >= life.end:
         return replace(life, phase="no_show", over_at=now.wall, reason="over before check-in"), None
     if now.wall >= life.meeting.start - rules.check_in_opens_s:
         opened = replace(life, phase="open", reason="check-in is open")
-        return _open(opened, presence, rules, now)
+        return _open(opened, presence, alone, rules, now)
     return life, None
 
 
-def _open(life: Life, presence: Presence, rules: MeetingRules, now: Now) -> Step:
-    started = now.wall >= life.meeting.start
-    if started and presence.known and presence.occupied and _enough(presence, rules):
-        return check_in(life, now, f"people are here ({_evidence(presence)})")
+def _open(life: Life, presence: Presence, alone: bool, rules: MeetingRules, now: Now) -> Step:
     if now.wall >= life.end:
         return replace(life, phase="no_show", over_at=now.wall, reason="nobody checked in"), None
+    if not life.opened_at:
+        life = replace(life, opened_at=now.wall)
+    here = presence.known and presence.occupied and _enough(presence, rules)
+    if alone and here and now.wall >= life.meeting.start:
+        return check_in(life, rules, now, f"people are here ({_evidence(presence)})")
     exempt = life.meeting.end - life.meeting.start >= rules.long_meeting_s
-    late = now.wall >= life.meeting.start + rules.no_show_s
+    late = now.wall >= no_show_at(life, rules)
     if late and not exempt and presence.known and not presence.occupied:
         reason = f"nobody came within {rules.no_show_s:.0f} s"
         over = replace(life, phase="no_show", over_at=now.wall, end=now.wall, reason=reason)
@@ -77,19 +85,25 @@ def _open(life: Life, presence: Presence, rules: MeetingRules, now: Now) -> Step
     return life, None
 
 
+def no_show_at(life: Life, rules: MeetingRules) -> float:
+    """Return when an open meeting is given up. Whoever learnt of it late waits as long."""
+    return max(life.meeting.start, life.opened_at) + rules.no_show_s
+
+
 def _active(
     life: Life, presence: Presence, next_start: float, rules: MeetingRules, now: Now
 ) -> Step:
     here = presence.known and presence.occupied
-    gone = presence.known and not presence.occupied
-    if here and now.wall >= life.end - rules.extend_before_s and life.pending != REREAD:
+    gone = presence.known and not presence.occupied and now.wall >= life.meeting.start
+    ending = life.end - rules.extend_before_s <= now.wall < life.end + rules.extend_step_s
+    if here and ending and life.pending != REREAD and now.wall >= life.retry_at:
         longer, effect = extend(
             life, rules.extend_step_s, next_start, f"people stay ({_evidence(presence)})"
         )
         if effect is not None:
             return replace(longer, empty_since=0.0), effect
     if now.wall >= life.end:
-        reason = "the next meeting begins" if here else "its time is over"
+        reason = "the next meeting begins" if now.wall >= next_start else "its time is over"
         return replace(life, phase="ended", over_at=now.wall, reason=reason), None
     if not gone:
         return (replace(life, empty_since=0.0) if life.empty_since else life), None
@@ -101,8 +115,7 @@ def _active(
 
 def _enough(presence: Presence, rules: MeetingRules) -> bool:
     """Without a fresh camera count, presence itself must do."""
-    counted = any(item.says.endswith("in view") for item in presence.evidence)
-    return not counted or presence.count >= rules.auto_check_in_people
+    return not presence.counted or presence.count >= rules.auto_check_in_people
 
 
 def _evidence(presence: Presence) -> str:
