@@ -15,7 +15,7 @@ def hold(holdings: Holdings, proposals: Iterable[Proposal]) -> Holdings:
     """Return the holdings with these leases taken or renewed; a source's latest wish counts."""
     after = dict(holdings)
     for proposal in proposals:
-        key = _key(proposal.actuator, proposal.source)
+        key = lease_key(proposal)
         after.pop(key, None)  # moves it to the end: the order is the order of asking
         after[key] = proposal
     return after
@@ -23,7 +23,7 @@ def hold(holdings: Holdings, proposals: Iterable[Proposal]) -> Holdings:
 
 def drop(holdings: Holdings, actuator: str, source: str) -> Holdings:
     """Return the holdings without this lease."""
-    key = _key(actuator, source)
+    key = f"{actuator}|{source}"
     return {k: v for k, v in holdings.items() if k != key}
 
 
@@ -49,5 +49,6 @@ def next_due(holdings: Holdings) -> float:
     return min((proposal.until for proposal in holdings.values()), default=math.inf)
 
 
-def _key(actuator: str, source: str) -> str:
-    return f"{actuator}|{source}"
+def lease_key(proposal: Proposal) -> str:
+    """Return the key of the lease this proposal takes."""
+    return f"{proposal.actuator}|{proposal.source}"

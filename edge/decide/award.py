@@ -7,11 +7,12 @@ from typing import Protocol
 from edge.contracts.base import Now, Value
 from edge.contracts.commands import Command, Priority, Proposal, Verdict
 from edge.contracts.gating import GateAnswer, GateMemory
-from edge.decide.arbiter import Holdings, winners
+from edge.decide.arbiter import Holdings, lease_key, winners
 from edge.decide.policy import Context, Policy
 
 NEVER = 1e15
 SCHEDULE_LEASE_S = 600.0
+ROUNDING_S = 0.001
 
 
 class GateCheck(Protocol):
@@ -31,13 +32,18 @@ class GateCheck(Protocol):
 
 @dataclass(slots=True)
 class Award:
-    """What came of the leases of one step. retry_at: when a refused wish may pass the gate."""
+    """What came of the leases of one step.
+
+    hopeless: keys of leases that the gate lets through at no time, and of what a person asked for
+    and may not; retry_at: when a refused wish may pass the gate.
+    """
 
     commands: list[Command] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     gate: dict[str, GateMemory] = field(default_factory=dict)
     given: dict[str, Command] = field(default_factory=dict)
     denied: dict[str, str] = field(default_factory=dict)
+    hopeless: set[str] = field(default_factory=set)
     retry_at: float = NEVER
 
 
@@ -68,9 +74,22 @@ def award(
         if verdict.allowed:
             allowed[key] = proposal
         else:
-            _refuse(result, key, verdict, denied)
-    for winner in winners(allowed).values():
-        _through_gate(result, winner, bench, denied, ident, now)
+            _refuse(result, key, verdict, denied, proposal)
+            if proposal.priority == "manual":
+                result.hopeless.add(key)
+    contested = winners(allowed)
+    while contested:
+        stuck = {
+            winner.actuator: lease_key(winner)
+            for winner in contested.values()
+            if not _through_gate(result, winner, bench, denied, ident, now)
+        }
+        # What can never pass does not keep the actuator from whoever comes next.
+        result.hopeless.update(stuck.values())
+        allowed = {
+            k: p for k, p in allowed.items() if p.actuator in stuck and k not in result.hopeless
+        }
+        contested = winners(allowed)
     return result
 
 
@@ -81,12 +100,13 @@ def _through_gate(
     denied: Mapping[str, str],
     ident: str,
     now: Now,
-) -> None:
+) -> bool:
+    """Return whether the winner keeps its actuator: through the gate, or later perhaps."""
     actuator = winner.actuator
     last = result.given.get(actuator)
     until = bench.until(winner)
     if last is not None and not _renewal_due(last, winner, until, now):
-        return
+        return True
     answer = bench.gate.check(
         actuator, winner.value, winner.priority, result.gate.get(actuator), now.mono
     )
@@ -94,10 +114,11 @@ def _through_gate(
         verdict = Verdict(
             actuator, winner.source, False, "gate", answer.rule, winner.value, answer.reason
         )
-        _refuse(result, f"gate|{actuator}|{winner.source}", verdict, denied)
-        if answer.retry_at is not None:
-            result.retry_at = min(result.retry_at, answer.retry_at)
-        return
+        _refuse(result, f"gate|{actuator}|{winner.source}", verdict, denied, winner)
+        if answer.retry_at is None:
+            return False
+        result.retry_at = min(result.retry_at, answer.retry_at)
+        return True
     result.gate[actuator] = answer.memory
     command = Command(
         id=f"{ident}.c{len(result.commands)}",
@@ -111,6 +132,7 @@ def _through_gate(
     )
     result.given[actuator] = command
     result.commands.append(command)
+    return True
 
 
 def _renewal_due(last: Command, winner: Proposal, until: float, now: Now) -> bool:
@@ -119,11 +141,16 @@ def _renewal_due(last: Command, winner: Proposal, until: float, now: Now) -> boo
         return True
     if isinstance(last.value, bool) != isinstance(winner.value, bool):
         return True
-    return until - last.until > 1.0 and last.until - now.wall < (until - now.wall) / 3
+    left = last.until - now.wall
+    return until - last.until > 1.0 and left <= (until - now.wall) / 3 + ROUNDING_S
 
 
-def _refuse(result: Award, key: str, verdict: Verdict, denied: Mapping[str, str]) -> None:
-    mark = f"{verdict.rule}:{verdict.value}"
+def _refuse(
+    result: Award, key: str, verdict: Verdict, denied: Mapping[str, str], proposal: Proposal
+) -> None:
+    """Say a refusal once, for as long as it stands; a person is answered each time."""
+    asked = proposal.cause if proposal.priority == "manual" else ""
+    mark = f"{verdict.rule}:{verdict.value}:{asked}"
     result.denied[key] = mark
     if denied.get(key) != mark:
         result.verdicts.append(verdict)

@@ -39,7 +39,8 @@ class CoreSettings:
 class CoreState:
     """All that the loop owns. given: the command an actuator last got; denied: who was refused.
 
-    wanted: the machines of the latest snapshot; plugin_state: what each plugin keeps.
+    wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
+    each plugin keeps.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -53,6 +54,7 @@ class CoreState:
     plugin_state: dict[str, str] = field(default_factory=dict)
     wanted: tuple[WantedMachine, ...] = ()
     wanted_version: int = 0
+    published: bool = False
     retry_at: float = 1e15
 
 

@@ -53,21 +53,28 @@ def happened(signal: Signal, before: Told, after: Told) -> EventKind | None:
             return None
 
 
-def calls(
+def hearers(
     kind: EventKind | None,
-    event: PluginEvent,
     plugins: Mapping[str, PluginRules],
     ticked: Mapping[str, float],
     now: Now,
-) -> tuple[Call, ...]:
-    """Return the calls of this step; a plugin that hears nothing else is ticked when due."""
-    found = []
+) -> dict[str, EventKind]:
+    """Return who hears what in this step; a plugin that hears nothing else is ticked when due."""
+    found: dict[str, EventKind] = {}
     for source, rules in plugins.items():
         if kind is not None and kind in rules.events:
-            found.append(Call(source, event))
-        elif now.mono - ticked.get(source, -math.inf) >= rules.tick_s:
-            found.append(Call(source, msgspec.structs.replace(event, kind="tick")))
-    return tuple(found)
+            found[source] = kind
+        elif now.mono >= ticked.get(source, -math.inf) + rules.tick_s:
+            found[source] = "tick"
+    return found
+
+
+def calls(hearers: Mapping[str, EventKind], event: PluginEvent) -> tuple[Call, ...]:
+    """Return `event` as a call for everyone who hears it."""
+    return tuple(
+        Call(source, event if kind == event.kind else msgspec.structs.replace(event, kind=kind))
+        for source, kind in hearers.items()
+    )
 
 
 def next_due(plugins: Mapping[str, PluginRules], ticked: Mapping[str, float]) -> float:

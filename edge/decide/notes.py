@@ -47,8 +47,8 @@ def _room(before: CoreState, after: CoreState) -> list[str]:
             notes.append(
                 f"{source} is {state.health}" + (f": {state.reason}" if state.reason else "")
             )
+    known = {m.key: m.phase for m in before.room.machines}
     for machine in after.room.machines:
-        known = {m.key: m.phase for m in before.room.machines}
         if known.get(machine.key) != machine.phase:
             notes.append(f"machine {machine.key[:8]} is {machine.phase} {machine.detail}".rstrip())
     return notes

@@ -8,6 +8,8 @@ from edge.contracts.commands import PluginCommand, Proposal, Verdict
 from edge.contracts.signals import OperatorAsked, PluginAnswered, Signal
 
 MANUAL_HOLD_S = 3600.0
+LEASE_LIMIT_S = 24 * 3600.0
+"""Longest lease anybody gets; a longer or negative one is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class PluginRules:
     tick_s: float = 20.0
 
 
+_LEASE = f"a lease lasts up to {LEASE_LIMIT_S:.0f} s"
+
 Answer = tuple[tuple[Proposal, ...], tuple[Verdict, ...]]
 
 
@@ -39,8 +43,10 @@ def propose(signal: Signal, ident: str, plugins: Mapping[str, PluginRules], now:
         case PluginAnswered():
             return _plugin(signal, plugins.get(signal.source), now)
         case OperatorAsked(verb="set"):
-            until = now.mono + (signal.seconds or MANUAL_HOLD_S)
             source = f"person:{signal.who}"
+            if not 0 <= signal.seconds <= LEASE_LIMIT_S:
+                return (), (_refused(signal, source, "lease", _LEASE),)
+            until = now.mono + (signal.seconds or MANUAL_HOLD_S)
             wish = Proposal(
                 signal.actuator, signal.value, until, source, "manual", ident, "set by hand"
             )
@@ -56,12 +62,10 @@ def _plugin(signal: PluginAnswered, rules: PluginRules | None, now: Now) -> Answ
     for command in signal.commands:
         wrong = _outside(command, grants.get(command.actuator))
         if wrong:
-            refused.append(
-                Verdict(
-                    command.actuator, signal.source, False, "policy", "manifest",
-                    command.value, wrong,
-                )
-            )  # fmt: skip
+            refused.append(_refused(command, signal.source, "manifest", wrong))
+            continue
+        if not 0 < command.lease_s <= LEASE_LIMIT_S:
+            refused.append(_refused(command, signal.source, "lease", _LEASE))
             continue
         leases[command.actuator] = Proposal(
             actuator=command.actuator,
@@ -73,6 +77,10 @@ def _plugin(signal: PluginAnswered, rules: PluginRules | None, now: Now) -> Answ
             reason=command.reason,
         )
     return tuple(leases.values()), tuple(refused)
+
+
+def _refused(wish: PluginCommand | OperatorAsked, source: str, rule: str, why: str) -> Verdict:
+    return Verdict(wish.actuator, source, False, "policy", rule, wish.value, why)
 
 
 def _outside(command: PluginCommand, grant: Grant | None) -> str:

@@ -1,34 +1,27 @@
 """step(state, signal, now): one signal through every pure part, in the one order there is."""
 
-import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import msgspec
 
 from edge.contracts.base import Now
 from edge.contracts.commands import CalendarWrite, Proposal, Verdict
 from edge.contracts.decision import Decision
-from edge.contracts.signals import Booted, OperatorAsked, PluginAnswered, Signal
-from edge.contracts.wire import WantedMachine, WantedMessage
-from edge.decide import arbiter, events
+from edge.contracts.signals import Booted, PluginAnswered, Signal
+from edge.contracts.wire import WantedMessage
+from edge.decide import arbiter, events, leases
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.core import CoreSettings, CoreState, Outcome
-from edge.decide.intents import Intent
+from edge.decide.leases import Wanted
 from edge.decide.notes import changes
 from edge.decide.policy import Context, Policy
 from edge.decide.proposals import propose
-from edge.decide.schedule import SOURCE, VM, machine_proposals, machines, schedule
+from edge.decide.schedule import SOURCE, machine_proposals, machines, schedule
 from edge.decide.situation import Situation, assess
 from edge.fusion import fuse as fusion
 from edge.fusion.state import RoomState
 from edge.meetings import step as meetings
 from edge.meetings.life import Effect
-
-T = TypeVar("T")
-Wanted = Mapping[str, tuple[WantedMachine, Intent]]
-"""Actuator of the class `vm` -> the machine a meeting wants, and the intent that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ class Core:
         """Return the state after `signal` (journaled as `ident`) and what the world should do."""
         settings = self.settings
         if isinstance(signal, Booted):
-            state = _rebased(state, now)
+            state = leases.rebased(state, now)
         room = fusion.fuse(state.room, signal, now, settings.fusion)
         moment = meetings.Moment(signal, ident, room, now, settings.meetings)
         lives, effects = meetings.step(state.lives, moment)
@@ -56,10 +49,14 @@ class Core:
             *schedule(situation, settings.fallbacks, ident),
             *machine_proposals(wanted, ident),
         )
-        held = _hold(state.holdings, signal, (proposals, lasting), wanted, now)
+        held = leases.hold(state.holdings, signal, (proposals, lasting), wanted, now)
         bench = self._bench(room, situation, wanted, now)
-        given, memory = _without_gone(state.given, wanted), _without_gone(state.gate, wanted)
-        result = award(held, given, memory, state.denied, bench, ident, now)
+        given = leases.without_gone(state.given, wanted)
+        memory = leases.without_gone(state.gate, wanted)
+        # Before the clock and the sources have spoken, a start would only flicker.
+        standing = {} if isinstance(signal, Booted) else held
+        result = award(standing, given, memory, state.denied, bench, ident, now)
+        held = leases.without_hopeless(held, result)
         after = replace(
             state,
             room=room,
@@ -109,7 +106,7 @@ class Core:
             arbiter.next_due(state.holdings),
             events.next_due(settings.plugins, state.ticked),
             state.retry_at,
-            _renewals(state, now),
+            leases.renewals(state, now),
         ]
         if now.trusted and state.room.clock_trusted:
             wall = meetings.next_due(state.lives, settings.meetings, now)
@@ -131,11 +128,13 @@ class Core:
             for actuator, (machine, _) in sorted(wanted.items())
             if actuator in state.given
         )
-        if granted == state.wanted:
+        if granted == state.wanted and state.published:
+            return state, None
+        if not (now.trusted and state.room.clock_trusted):
             return state, None
         # A journal that was lost must not make the room fall silent behind its old versions.
         version = max(state.wanted_version + 1, int(now.wall))
-        after = replace(state, wanted=granted, wanted_version=version)
+        after = replace(state, wanted=granted, wanted_version=version, published=True)
         return after, WantedMessage(self.settings.room, version, now.wall, granted)
 
     def _call(
@@ -147,73 +146,16 @@ class Core:
         situation: Situation,
         now: Now,
     ) -> tuple[CoreState, tuple[events.Call, ...]]:
+        if isinstance(signal, Booted):
+            return replace(after, told=before.told), ()
         kind = events.happened(signal, before.told, after.told)
-        plugins = self.settings.plugins
-        event = events.describe(ident, kind, after.room, situation)
-        called = events.calls(kind, event, plugins, before.ticked, now)
-        if not called:
+        hearers = events.hearers(kind, self.settings.plugins, before.ticked, now)
+        if not hearers:
             return after, ()
+        event = events.describe(ident, kind, after.room, situation)
+        called = events.calls(hearers, event)
         ticked = {**after.ticked, **{call.plugin: now.mono for call in called}}
         return replace(after, ticked=ticked), called
-
-
-def _hold(
-    holdings: arbiter.Holdings,
-    signal: Signal,
-    proposals: tuple[Sequence[Proposal], Sequence[Proposal]],
-    wanted: Wanted,
-    now: Now,
-) -> arbiter.Holdings:
-    fresh, lasting = proposals
-    held = arbiter.hold(arbiter.expire(holdings, now.mono), fresh)
-    if isinstance(signal, OperatorAsked) and signal.verb == "release":
-        held = arbiter.drop(held, signal.actuator, f"person:{signal.who}")
-    held = arbiter.hold(held, _new(held, lasting))
-    gone = [p for p in held.values() if p.actuator.startswith(VM) and p.actuator not in wanted]
-    for proposal in gone:
-        held = arbiter.drop(held, proposal.actuator, proposal.source)
-    return held
-
-
-def _without_gone(known: dict[str, T], wanted: Wanted) -> dict[str, T]:
-    return {a: x for a, x in known.items() if not a.startswith(VM) or a in wanted}
-
-
-def _new(held: arbiter.Holdings, proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Leave a standing wish alone: its cause stays the signal that first brought it."""
-    new = []
-    for proposal in proposals:
-        last = held.get(f"{proposal.actuator}|{proposal.source}")
-        if last is None or (last.value, last.reason) != (proposal.value, proposal.reason):
-            new.append(proposal)
-    return new
-
-
-def _rebased(state: CoreState, now: Now) -> CoreState:
-    """Monotonic instants do not survive a restart: leases keep what the wall clock left of them."""
-    held = {}
-    for key, proposal in state.holdings.items():
-        last = state.given.get(proposal.actuator)
-        known = last is not None and last.source == proposal.source
-        left = last.until - now.wall if known and last is not None else 0.0
-        if proposal.priority == "schedule":
-            held[key] = proposal
-        elif proposal.priority == "manual" and 0 < left <= 24 * 3600:
-            held[key] = msgspec.structs.replace(proposal, until=now.mono + left)
-    # Drivers started empty: whatever was given is given again.
-    gate = {a: replace(m, changes=(now.mono,)) for a, m in state.gate.items()}
-    vms = {a: c for a, c in state.given.items() if a.startswith(VM)}
-    return replace(state, holdings=held, gate=gate, given=vms, ticked={}, wanted=(), retry_at=1e15)
-
-
-def _renewals(state: CoreState, now: Now) -> float:
-    """The instant at which two thirds of a schedule lease are used."""
-    ends = [
-        c.until
-        for c in state.given.values()
-        if c.source == SOURCE and not c.actuator.startswith(VM)
-    ]
-    return now.mono + min(ends) - SCHEDULE_LEASE_S / 3 - now.wall if ends else math.inf
 
 
 def _write(effect: Effect, ident: str) -> CalendarWrite:
