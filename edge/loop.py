@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 from edge.contracts.base import Now, make_id
 from edge.contracts.commands import CalendarWrite, Command
 from edge.contracts.decision import Decision
-from edge.contracts.signals import Booted, Signal, Woke, encode_signal
+from edge.contracts.signals import Booted, Signal, Woke, decode_signal, encode_signal
 from edge.contracts.wire import WantedMessage
 from edge.decide.core import CoreState, Outcome
 from edge.decide.events import Call
@@ -26,9 +26,11 @@ STEPS = Histogram(
     buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05),
 )
 SIGNALS = Counter("roomkeeper_signals", "Signals the loop took", ["kind"])
+FAILED = Counter("roomkeeper_steps_failed", "Signals that a defect cost", ["kind"])
 DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
 IDLE_S = 30.0
+FAILED_S = 1.0
 TICK_S = 0.005
 """A wake-up is never asked for sooner: a pure part that errs cannot make the loop spin."""
 
@@ -76,6 +78,8 @@ class Loop:
         self._clock = clock
         self._sequence = 0
         self._boot = 0
+        self.beat = clock().mono
+        """Monotonic instant at which the loop last asked for a signal: it lives."""
         self._thread = threading.Thread(target=self._run, name="loop")
 
     def start(self, boot: int, config_hash: str) -> None:
@@ -91,36 +95,54 @@ class Loop:
             self._thread.join(timeout=1.0)
 
     def _run(self) -> None:
+        soonest = TICK_S
         while True:
             now = self._clock()
-            due = self.core.next_due(self.state, now)
-            due = min(max(due, now.mono + TICK_S), now.mono + IDLE_S)
-            signal = self._inbox.take(due)
+            self.beat = now.mono
+            signal = self._inbox.take(self._due(now, soonest))
             if signal is None:
                 if self._inbox.closed:
                     return
                 signal = Woke()
+            soonest = TICK_S
             try:
                 self.handle(signal, self._clock())
             except Exception:
                 # A defect in a pure part costs this one signal, never the room.
+                FAILED.labels(type(signal).__name__).inc()
                 log.exception("step failed", signal=type(signal).__name__)
+                soonest = FAILED_S
+
+    def _due(self, now: Now, soonest: float) -> float:
+        try:
+            due = self.core.next_due(self.state, now)
+        except Exception:
+            FAILED.labels("next_due").inc()
+            log.exception("next_due failed")
+            due = now.mono + IDLE_S
+        return min(max(due, now.mono + soonest), now.mono + IDLE_S)
 
     def handle(self, signal: Signal, now: Now) -> Outcome:
-        """Take one signal through the core, journal it, and hand out what follows from it."""
+        """Take one signal through the core, journal it, and hand out what follows from it.
+
+        What is decided on is what the journal holds, so that a replay rests on the same; a signal
+        that cannot be journaled (NaN, half a character) raises and changes nothing.
+        """
+        body = encode_signal(signal)
+        signal = decode_signal(body)
         self._sequence += 1
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
         with STEPS.time():
             self.state, outcome = self.core.step(self.state, signal, ident, now)
         SIGNALS.labels(type(signal).__name__).inc()
-        rows = [("signal", ident, now, encode_signal(signal))]
+        rows = [("signal", ident, now, body)]
         if outcome.decision is not None:
             DECISIONS.inc()
             rows.append(("decision", f"{ident}.d", now, encode_decision(outcome.decision)))
-        for call in outcome.calls:
-            self._ports.call(call, now, self._sequence)
         acts = outcome.commands or outcome.writes or outcome.wanted
         self._ports.record(rows, (lambda: self._release(outcome)) if acts else None)
+        for call in outcome.calls:
+            self._ports.call(call, now, self._sequence)
         self._ports.watch(signal, outcome.decision, self.state)
         return outcome
 
