@@ -19,9 +19,10 @@ log = structlog.get_logger()
 
 Handler = Callable[[str, bytes, bool], None]
 
+OUTCOMES = ("handled", "too_large", "failed", "unwanted")
 MESSAGES = Counter(
     "roomkeeper_mqtt_messages",
-    "Messages received, by what became of them: handled, too_large, failed, unwanted.",
+    f"Messages received, by what became of them: {', '.join(OUTCOMES)}.",
     ["link", "outcome"],
 )
 CONNECTS = Counter(
@@ -37,6 +38,11 @@ STABLE_S = 5.0
 
 OnHealth = Callable[[Literal["ok", "lost"], str], None]
 OnUp = Callable[[], None]
+
+
+def _matches(topic_filter: str, topic: str) -> bool:
+    wild = "+" in topic_filter or "#" in topic_filter
+    return wild and topic_matches_sub(topic_filter, topic)
 
 
 class Link:
@@ -62,6 +68,8 @@ class Link:
         self._will = will
         self._on_health = (on_health,) if on_health else ()
         self._on_up = (on_up,) if on_up else ()
+        # A label look-up per message costs as much as handing the message on.
+        self._counts = {what: MESSAGES.labels(name, what) for what in OUTCOMES}
         self._handlers: dict[str, tuple[int, tuple[Handler, ...]]] = {}
         self._lock = threading.Lock()
         self._session: Session | None = None
@@ -190,17 +198,17 @@ class Link:
         try:
             topic = message.topic
         except UnicodeDecodeError:
-            MESSAGES.labels(self.name, "failed").inc()
+            self._counts["failed"].inc()
             return
         if len(message.payload) > PAYLOAD_LIMIT:
-            MESSAGES.labels(self.name, "too_large").inc()
+            self._counts["too_large"].inc()
             return
         outcome = "unwanted"
         for topic_filter, (_, handlers) in self._handlers.items():
-            if topic_matches_sub(topic_filter, topic):
+            if topic_filter == topic or _matches(topic_filter, topic):
                 for handler in handlers:
                     outcome = self._call(handler, topic, message)
-        MESSAGES.labels(self.name, outcome).inc()
+        self._counts[outcome].inc()
 
     def _call(self, handler: Handler, topic: str, message: MQTTMessage) -> str:
         try:

@@ -26,6 +26,7 @@ from edge.contracts.wire import (
 from edge.journal import Journal, Row
 from edge.process.link import Link
 from edge.uplink import Uplink, presence_will
+from edge.uplink.uplink import WINDOW
 from tests.world.consumer import Consumer
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
@@ -133,13 +134,13 @@ def test_puback_moves_nothing_and_the_window_bounds_what_is_sent(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
     with Site(broker) as site, Room(broker, tmp_path / "journal.db") as room:
-        room.write(1, 500)
-        until(lambda: len(site.sequences()) == 200)
+        room.write(1, 2 * WINDOW)
+        until(lambda: len(site.sequences()) == WINDOW)
         assert room.journal.cursor() == 0
         site.say(topics.ACK, AckMessage("r1", 150))
-        until(lambda: len(site.sequences()) == 350)
+        until(lambda: len(site.sequences()) == WINDOW + 150)
         assert room.journal.cursor() == 150
-        assert site.sequences() == list(range(1, 351))
+        assert site.sequences() == list(range(1, WINDOW + 151))
 
 
 def test_silence_of_the_service_is_told_and_the_rows_are_sent_again(
