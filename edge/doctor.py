@@ -1,10 +1,10 @@
 """What a room needs, looked at one by one: each finding says what is wrong and what to do."""
 
 import os
+import queue
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -113,26 +113,26 @@ def _broker(name: str, section: BrokerSection) -> Finding:
     except OSError as error:
         advice = f"start a broker there, or correct host and port in [{name}]"
         return Finding(title, False, f"cannot be reached: {error}", advice)
-    said: list[str] = []
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
     link = Link(
         f"doctor-{name}-{os.getpid()}",
         Broker(
             section.host, section.port, section.username, read_secret(section.password_file),
             section.ca, section.cert, section.key,
         ),
-        on_health=lambda health, reason: said.append(f"{health} {reason}".strip()),
+        on_health=lambda health, reason: said.put(f"{health} {reason}".strip()),
     )  # fmt: skip
     link.start()
     try:
-        deadline = time.monotonic() + ANSWER_S
-        while not said and time.monotonic() < deadline:
-            time.sleep(0.02)
+        answer = said.get(timeout=ANSWER_S)
+    except queue.Empty:
+        answer = "no answer"
     finally:
         link.stop()
-    if said and said[0] == "ok":
+    if answer == "ok":
         return Finding(title, True, "accepts this room")
     advice = f"check username, password_file, ca, cert and key in [{name}]"
-    return Finding(title, False, f"refuses this room: {said[0] if said else 'no answer'}", advice)
+    return Finding(title, False, f"refuses this room: {answer}", advice)
 
 
 def calendar(config: RoomConfig) -> Iterator[Finding]:
