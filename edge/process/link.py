@@ -160,6 +160,8 @@ class Link:
                 self._subscription_refused,
             )
             return self._session.run(self._stop)
+        except (OSError, ValueError) as error:
+            return str(error)
         except Exception as error:
             # paho's parser answers a hostile broker with whatever exception comes first.
             log.exception("connection failed", link=self.name)
