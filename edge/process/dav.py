@@ -22,6 +22,11 @@ LIST = (
     '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>'
     "<getetag/><getcontentlength/><resourcetype/></prop></propfind>"
 )
+TAG = (
+    '<?xml version="1.0" encoding="utf-8"?><propfind xmlns="DAV:"><prop>'
+    '<getctag xmlns="http://calendarserver.org/ns/"/></prop></propfind>'
+)
+CTAG = "{http://calendarserver.org/ns/}getctag"
 MULTIGET = (
     '<?xml version="1.0" encoding="utf-8"?>'
     '<C:calendar-multiget xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">'
@@ -100,13 +105,20 @@ class Dav:
 
     def entries(self) -> dict[str, Entry]:
         """Return every file of the calendar by its href."""
-        headers = {"Depth": "1"}
-        answer = self._ask("PROPFIND", self._url, LIST, headers, (207,))
+        results = self._propfind(LIST, "1")
+        return {r.href: _entry(r.properties) for r in results if _is_file(r.properties)}
+
+    def tag(self) -> str:
+        """Return a name of the calendar's state that changes with it, "" when it has none."""
+        tags = [result.properties.get(CTAG) for result in self._propfind(TAG, "0")]
+        return str(tags[0] or "") if tags else ""
+
+    def _propfind(self, body: str, depth: str) -> list[Any]:
+        answer = self._ask("PROPFIND", self._url, body, {"Depth": depth}, (207,))
         try:
-            results = answer.parse_propfind()
+            return list(answer.parse_propfind())
         except FAILURES as error:
             raise DavError(f"the calendar's listing makes no sense: {_brief(error)}") from error
-        return {r.href: _entry(r.properties) for r in results if _is_file(r.properties)}
 
     def fetch(self, hrefs: Iterable[str]) -> list[Document]:
         """Return those of `hrefs` that are still there."""

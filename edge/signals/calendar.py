@@ -34,7 +34,8 @@ class CalendarSettings:
     """How the calendar is read. zone: the room's; attendee: the room's address in invitations.
 
     poll_s: seconds between polls, near_s within near_window_s before a meeting and during it;
-    past_s and ahead_s: the window around now; timeout_s: longest silence of the server.
+    reconcile_s: longest trust in a calendar tag that says nothing changed; past_s and ahead_s:
+    the window around now; timeout_s: longest silence of the server.
     """
 
     account: DavAccount
@@ -43,6 +44,7 @@ class CalendarSettings:
     poll_s: float = 15.0
     near_s: float = 1.0
     near_window_s: float = 900.0
+    reconcile_s: float = 15.0
     timeout_s: float = 5.0
     past_s: float = 12 * 3600.0
     ahead_s: float = 36 * 3600.0
@@ -51,8 +53,9 @@ class CalendarSettings:
 class CalendarSource:
     """Posts CalendarRead whenever the window's content changed, and the calendar's health.
 
-    Thread `calendar`. What vanished from the server vanishes from the next read: every poll
-    compares with the whole listing.
+    Thread `calendar`. A poll asks for the calendar's tag; when that changed, is missing or was
+    trusted for reconcile_s, it compares with the whole listing, so that what vanished from the
+    server vanishes from the next read.
     """
 
     def __init__(
@@ -68,12 +71,15 @@ class CalendarSource:
         self._settings = settings
         self._post = post
         self._wall = wall
+        self._trust_s = settings.reconcile_s
         self._backoff = backoff or Backoff(first=0.5, cap=max(1.0, settings.poll_s * 2))
         self._health = HealthReporter(name, post)
         self._files = CalendarFiles(
             settings.zone, settings.attendee, settings.past_s, settings.ahead_s
         )
         self._posted = ""
+        self._tag: str | None = None
+        self._listed = 0.0
         self._stop = threading.Event()
         self._wake = threading.Event()
         # A request that hangs must not hold up the process's end, and nothing is lost with it.
@@ -122,11 +128,15 @@ class CalendarSource:
 
     def _poll(self, dav: Dav) -> float:
         """Read the calendar once; return the seconds until the next time."""
-        entries = dav.entries()
         now = self._wall()
-        wanted = self._files.missing(entries, now)
-        if wanted:
-            FETCHED.inc(self._files.store(dav.fetch(wanted), entries, now))
+        # A server without tags is asked once, and then never again.
+        tag = "" if self._tag == "" else dav.tag()
+        if not tag or tag != self._tag or time.monotonic() - self._listed > self._trust_s:
+            entries = dav.entries()
+            wanted = self._files.missing(entries, now)
+            if wanted:
+                FETCHED.inc(self._files.store(dav.fetch(wanted), entries, now))
+            self._tag, self._listed = tag, time.monotonic()
         read = self._files.read(self.name, now)
         if self._stop.is_set():
             return 0.0

@@ -11,7 +11,7 @@ import pytest
 
 from edge.contracts.signals import CalendarRead, Meeting, Signal, SourceChanged
 from edge.process.backoff import Backoff
-from edge.process.dav import DavAccount
+from edge.process.dav import Dav, DavAccount, Entry
 from edge.signals.calendar import CalendarSettings, CalendarSource
 from tests.world.ics import calendar, event, stamp
 from tests.world.servers import Radicale
@@ -191,6 +191,32 @@ def test_files_that_cannot_be_read_degrade_and_the_rest_is_seen(server: Radicale
         server.delete("fast")
         server.delete("big")
         until(lambda: watch.is_now("ok"))
+
+
+def test_a_poll_of_an_unchanged_calendar_lists_nothing_until_the_trust_ends(server: Radicale):
+    server.put("a", calendar(event("a", NOW, NOW + 3600)))
+    dav = Dav(DavAccount(server.url, server.user, server.password))
+    listed = []
+
+    class Counting(Dav):
+        def entries(self) -> dict[str, Entry]:
+            listed.append(1)
+            return dav.entries()
+
+        def tag(self) -> str:
+            return "always the same"
+
+    counting = Counting(DavAccount(server.url, server.user, server.password))
+    watch = Watch()
+    settings = CalendarSettings(DavAccount(server.url), ZoneInfo("UTC"), reconcile_s=3600)
+    source = CalendarSource(settings, watch, wall=lambda: NOW)
+    for _ in range(5):
+        source._poll(counting)
+    assert len(listed) == 1
+    server.put("a", calendar(event("a", NOW, NOW + 7200)))
+    source._trust_s = 0.0
+    source._poll(counting)
+    assert watch.meetings[0].end == NOW + 7200, "a tag that lies is found out"
 
 
 class Faulty(http.server.BaseHTTPRequestHandler):
