@@ -253,3 +253,10 @@ def as_nobody(path: Path, call) -> str:  # type: ignore[no-untyped-def]
     os.waitpid(child, 0)
     with os.fdopen(read_end) as answers:
         return answers.read()
+
+
+def test_a_commit_reaches_the_disk_not_only_the_kernel(tmp_path: Path) -> None:
+    # No test can cut the power: this asks SQLite for the setting that survives it.
+    with running(tmp_path / "journal.db") as journal:
+        assert journal._store._db.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert journal._store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
