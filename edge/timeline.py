@@ -85,6 +85,12 @@ class Timeline:
                 return None
 
 
+def _short(actuator: str) -> str:
+    """A machine's key is 36 characters long; 8 tell one from another."""
+    kind, slash, key = actuator.partition("/")
+    return f"{kind}/{key[:8]}" if slash else actuator
+
+
 def _decision(decision: Decision, ident: str) -> Iterator[Line]:
     for note in decision.notes:
         who, _, text = note.partition(" ")
@@ -97,6 +103,6 @@ def _decision(decision: Decision, ident: str) -> Iterator[Line]:
         yield Line("refused", verdict.actuator, f"{text} {verdict.reason}".rstrip(), ident)
     for command in decision.commands:
         text = f"= {command.value}  ({command.source}: {command.reason})"
-        yield Line("command", command.actuator, text, command.id)
+        yield Line("command", _short(command.actuator), text, command.id)
     for write in decision.writes:
         yield Line("calendar", write.verb, f"{write.uid}  ({write.reason})", write.id)

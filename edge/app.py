@@ -1,0 +1,287 @@
+"""One room's process: the only place where its parts meet."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+
+from edge.actuators.calendar import CalendarDriver
+from edge.actuators.mqtt import MqttActuator, MqttDriver
+from edge.actuators.vm import PREFIX, VmDriver
+from edge.assembly import build_core, core_settings
+from edge.config import RoomConfig, load_intents, load_policy, read_secret
+from edge.config_schema import BrokerSection
+from edge.contracts.base import Now
+from edge.contracts.commands import Command
+from edge.contracts.signals import CalendarWritten, Health, Signal, SourceChanged
+from edge.decide.core import CoreState
+from edge.decide.events import Call
+from edge.decide.step import Core
+from edge.inbox import Inbox
+from edge.journal import Journal, JournalError, Row
+from edge.loop import Loop, Ports
+from edge.plugins.errors import PluginError
+from edge.plugins.host import PluginCall, PluginHost
+from edge.plugins.install import InstalledPlugin, load_plugins
+from edge.process.dav import DavAccount
+from edge.process.health import HealthServer
+from edge.process.link import Broker, Link
+from edge.process.reporter import HealthReporter
+from edge.replay import encode_boot, restore
+from edge.senses import Senses
+from edge.signals.calendar import CalendarSettings, CalendarSource
+from edge.uplink.uplink import Uplink, presence_will
+
+log = structlog.get_logger()
+
+SNAPSHOT_EVERY = 500
+LOOP_SILENT_S = 60.0
+
+
+class Part(Protocol):
+    """Anything that runs."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End within a second."""
+        ...
+
+
+def system_clock() -> Now:
+    """Return this instant of the host's clocks; whether it is right, a signal says."""
+    return Now(time.time(), time.monotonic(), True)
+
+
+class Appliance:
+    """A room from its configuration: `start`, `stop`, `status`, and the state between."""
+
+    def __init__(self, config: RoomConfig, clock: Callable[[], Now] = system_clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._since_snapshot = 0
+        self.inbox = Inbox(lambda: clock().mono)
+        self.journal = Journal(Path(config.journal.path), on_error=self._journal_failed)
+        self._plugins, self._refused = _installed(config)
+        intents = load_intents(Path(config.intents.file), config)
+        policy = load_policy(Path(config.policy.file))
+        self.settings = core_settings(config, intents, policy, self._plugins)
+        core = build_core(self.settings)
+        if core.policy.broken:
+            self._refused.append(("policy", core.policy.broken))
+        self._wire()
+        state = self._restored(core)
+        self.loop = Loop(core, state, self.inbox, self._ports(), clock)
+
+    def _wire(self) -> None:
+        config, post = self._config, self.inbox.post
+        room = config.room.id
+        self.site = Link(f"room-{room}", _broker(config.site), will=presence_will(room))
+        self.devices = Link(f"devices-{room}", _broker(config.broker))
+        self._devices_health = HealthReporter("broker:room", post)
+        self.devices.when_health(self._devices_changed)
+        self.uplink = Uplink(
+            room,
+            self.site,
+            self.journal,
+            post,
+            share_titles=config.room.share_titles,
+            version=version("roomkeeper"),
+        )
+        self.plugins = PluginHost(self._plugins, post)
+        self.vm = VmDriver(self.uplink.wanted)
+        self.mqtt = MqttDriver(
+            self.devices,
+            [
+                MqttActuator(a.name, a.device, a.field)
+                for a in config.actuators
+                if a.driver == "mqtt" and a.field is not None
+            ],
+            post,
+        )
+        account = DavAccount(
+            config.calendar.url,
+            config.calendar.username,
+            read_secret(config.calendar.password_file),
+        )
+        self.calendar = CalendarSource(
+            CalendarSettings(
+                account,
+                ZoneInfo(config.room.timezone),
+                poll_s=config.calendar.poll_s,
+                near_s=config.calendar.near_poll_s,
+            ),
+            post,
+        )
+        zone = ZoneInfo(config.room.timezone)
+        self.writer = CalendarDriver(account, self._calendar_written, zone=zone)
+        self.senses = Senses(
+            config,
+            self.devices,
+            post,
+            self._clock,
+            lambda: self.loop.state.room,
+            self._newest_known(),
+        )
+
+    @property
+    def _parts(self) -> Sequence[Part]:
+        """In the order of their start; they stop in reverse."""
+        return (
+            self.journal,
+            self.plugins,
+            self.mqtt,
+            self.writer,
+            self.uplink,
+            self.devices,
+            self.site,
+            self.calendar,
+            self.senses,
+        )
+
+    def start(self) -> None:
+        """Start every part; what is away is reported as a degraded source, never raised."""
+        config_hash = hashlib.sha256(msgspec.json.encode(self.settings)).hexdigest()
+        now = self._clock()
+        boot = encode_boot(self.settings, self.loop.state)
+        self.journal.append([Row("boot", f"{self.settings.room}-{self.journal.boot}", now, boot)])
+        for source, state in self.loop.state.plugin_state.items():
+            self.plugins.restore(source.removeprefix("plugin:"), state)
+        for source, reason in self._refused:
+            self.inbox.post(SourceChanged(source, "lost", reason, 1))
+        self.loop.start(self.journal.boot, config_hash)
+        self.journal.when_committed(self.uplink.poke)
+        for part in self._parts:
+            part.start()
+        self.health = HealthServer(self._config.health.host, self._config.health.port, self.status)
+        self.health.start()
+        log.info("started", room=self.settings.room, boot=self.journal.boot, port=self.health.port)
+
+    def stop(self) -> None:
+        """Stop every part, the sources first, the journal last; within two seconds together."""
+        self.health.stop()
+        stoppers = [
+            threading.Thread(target=part.stop, name="stopping")
+            for part in self._parts
+            if part is not self.journal
+        ]
+        for stopper in stoppers:
+            stopper.start()
+        self.loop.stop()
+        for stopper in stoppers:
+            stopper.join(1.0)
+        self.journal.stop()
+        log.info("stopped", room=self.settings.room)
+
+    def status(self) -> dict[str, object]:
+        """Return what /healthz says: ok, and every source that is not."""
+        room = self.loop.state.room
+        silent = self._clock().mono - self.loop.beat
+        return {
+            "ok": silent < LOOP_SILENT_S and not self.journal.failing,
+            "room": self.settings.room,
+            "boot": self.journal.boot,
+            "journal_failing": self.journal.failing,
+            "loop_silent_s": round(silent, 1),
+            "unhealthy": {
+                name: f"{source.health}: {source.reason}"
+                for name, source in room.sources.items()
+                if source.health != "ok"
+            },
+        }
+
+    def _ports(self) -> Ports:
+        return Ports(
+            record=self._record,
+            call=self._call,
+            command=self._command,
+            write=self.writer.submit,
+            wanted=self.vm.snapshot,
+            watch=self.senses.watch,
+        )
+
+    def _record(
+        self, rows: Sequence[tuple[str, str, Now, bytes]], release: Callable[[], None] | None
+    ) -> None:
+        seq = self.journal.append([Row(*row) for row in rows], release)
+        self._since_snapshot += 1
+        if self._since_snapshot >= SNAPSHOT_EVERY and seq:
+            self._since_snapshot = 0
+            self.journal.snapshot(seq, msgspec.json.encode(self.loop.state))
+
+    def _call(self, call: Call, now: Now, seed: int) -> None:
+        name = call.plugin.removeprefix("plugin:")
+        self.plugins.submit(PluginCall(name, (call.event,), now.wall, seed))
+
+    def _command(self, command: Command) -> None:
+        if command.actuator.startswith(PREFIX):
+            self.vm.apply(command)
+        else:
+            self.mqtt.apply(command)
+
+    def _calendar_written(self, signal: Signal) -> None:
+        self.inbox.post(signal)
+        if isinstance(signal, CalendarWritten):
+            self.calendar.poke()
+
+    def _devices_changed(self, health: Health, reason: str) -> None:
+        if health == "ok":
+            self._devices_health.ok()
+        else:
+            self._devices_health.lost(reason)
+
+    def _journal_failed(self, reason: str) -> None:
+        self.inbox.post(SourceChanged("journal", "lost", reason, 1))
+
+    def _restored(self, core: Core) -> CoreState:
+        """Return the latest snapshot and what was journaled after it, or a new state."""
+        try:
+            seq, body = self.journal.latest_snapshot() or (0, b"{}")
+            state = msgspec.json.decode(body, type=CoreState)
+            return restore(state, self.journal.read(seq), core)
+        except (msgspec.MsgspecError, JournalError) as error:
+            # Another version wrote it: the calendar and the sources tell the rest anew.
+            log.warning("state not restored", reason=str(error))
+            return CoreState()
+
+    def _newest_known(self) -> float:
+        """Return the latest instant the journal holds: the clock cannot be before it."""
+        head = self.journal.head
+        return max((row.now.wall for row in self.journal.read(head - 1)), default=0.0)
+
+
+def _installed(config: RoomConfig) -> tuple[list[InstalledPlugin], list[tuple[str, str]]]:
+    """Return the plugins that may run, and (source, reason) of those that may not."""
+    plugins: list[InstalledPlugin] = []
+    refused: list[tuple[str, str]] = []
+    section = config.plugins
+    for name in section.enabled:
+        try:
+            plugins += load_plugins(
+                Path(section.folder), Path(section.keys), [name], section.settings
+            )
+        except PluginError as error:
+            log.error("plugin refused", plugin=name, reason=str(error))
+            refused.append((f"plugin:{name}", str(error)))
+    return plugins, refused
+
+
+def _broker(section: BrokerSection) -> Broker:
+    return Broker(
+        host=section.host,
+        port=section.port,
+        username=section.username,
+        password=read_secret(section.password_file),
+        ca=section.ca,
+        cert=section.cert,
+        key=section.key,
+    )

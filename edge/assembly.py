@@ -1,0 +1,57 @@
+"""Configuration into the values that the pure parts are called with."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from edge.actuators.gate import Gate
+from edge.config import RoomConfig
+from edge.decide.core import CoreSettings
+from edge.decide.intents import Intent
+from edge.decide.policy import Policy
+from edge.decide.proposals import Grant, PluginRules
+from edge.decide.step import Core
+from edge.fusion.state import FusionRules
+from edge.meetings.life import MeetingRules
+from edge.plugins.install import InstalledPlugin
+
+
+def core_settings(
+    config: RoomConfig,
+    intents: tuple[Intent, ...],
+    policy: str,
+    plugins: Sequence[InstalledPlugin],
+) -> CoreSettings:
+    """Return everything that decides besides the signals."""
+    return CoreSettings(
+        room=config.room.id,
+        organisation=config.room.organisation,
+        intents=intents,
+        fallbacks=config.fallbacks,
+        gate=config.gate_rules,
+        policy=policy,
+        meetings=MeetingRules(**msgspec.structs.asdict(config.meetings)),
+        fusion=FusionRules(**msgspec.structs.asdict(config.fusion)),
+        plugins=plugin_rules(config, plugins),
+        share_titles=config.room.share_titles,
+    )
+
+
+def plugin_rules(
+    config: RoomConfig, plugins: Sequence[InstalledPlugin]
+) -> Mapping[str, PluginRules]:
+    """Return what each plugin may do to the room's own actuators, keyed by its source name."""
+    rules = {}
+    for plugin in plugins:
+        grants = []
+        for actuator in config.actuators:
+            row = plugin.manifest.actuator(actuator.name)
+            if row is not None:
+                grants.append(Grant(actuator.name, row.min, row.max, row.values))
+        rules[f"plugin:{plugin.id}"] = PluginRules(plugin.id, plugin.manifest.events, tuple(grants))
+    return rules
+
+
+def build_core(settings: CoreSettings) -> Core:
+    """Return the pure parts with these settings."""
+    return Core(settings, Policy(settings.policy), Gate(settings.gate))

@@ -1,0 +1,187 @@
+"""roomkeeper-edge: run a room, check it, and read what it did."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+import msgspec
+
+from edge.audit import explain as explained
+from edge.config import ConfigError, RoomConfig, load_intents, load_room
+from edge.contracts.base import Now
+from edge.journal import JournalError, open_reader
+from edge.journal import verify as verify_journal
+from edge.plugins.commands import plugin
+from edge.process import logs, stop
+from edge.replay import replay as replayed
+from edge.timeline import Line, Timeline
+
+CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+JOURNAL = click.argument("journal", type=click.Path(path_type=Path, dir_okay=False))
+
+
+class Failure(click.ClickException):
+    """A command that could not do what it was asked; exit code 1."""
+
+
+@click.group()
+@click.version_option(package_name="roomkeeper")
+def main() -> None:
+    """Run a meeting room, and see why it did what it did."""
+
+
+main.add_command(plugin)
+
+
+@main.command()
+@CONFIG
+def run(config: Path) -> None:
+    """Run the room described by CONFIG (room.toml) until SIGTERM or Ctrl-C."""
+    from edge.app import Appliance  # noqa: PLC0415 - other commands need no TFLite, no OpenCV
+
+    stopping = stop.install()
+    room = _config(config)
+    logs.setup("edge", room.log.level)
+    try:
+        appliance = Appliance(room)
+    except (ConfigError, JournalError) as error:
+        raise Failure(str(error)) from error
+    # A plugin that spins must hand over the interpreter lock in time for the loop to go on.
+    sys.setswitchinterval(0.001)
+    appliance.start()
+    try:
+        while not stopping.wait(3600.0):
+            continue
+    finally:
+        appliance.stop()
+
+
+@main.command("check-config")
+@CONFIG
+def check_config(config: Path) -> None:
+    """Check CONFIG and the files it names; say what is wrong, where, and what is allowed."""
+    room = _config(config)
+    try:
+        intents = load_intents(Path(room.intents.file), room)
+    except ConfigError as error:
+        raise Failure(str(error)) from error
+    names = ", ".join(intent.name for intent in intents)
+    click.echo(f"{config}: room {room.room.id}, {len(room.actuators)} actuators, intents {names}")
+
+
+@main.command()
+@CONFIG
+def doctor(config: Path) -> None:
+    """Check what CONFIG needs: devices, brokers, calendar, clock, models, disk, plugins."""
+    from edge.doctor import examine  # noqa: PLC0415
+
+    findings = examine(_config(config))
+    for finding in findings:
+        mark = click.style("ok  ", fg="green") if finding.ok else click.style("BAD ", fg="red")
+        click.echo(f"{mark} {finding.name}: {finding.detail}")
+        if not finding.ok:
+            click.echo(f"       {finding.advice}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+@main.group()
+def audit() -> None:
+    """Prove a journal."""
+
+
+@audit.command()
+@JOURNAL
+def verify(journal: Path) -> None:
+    """Prove that JOURNAL's rows are those that were written, all of them, in that order."""
+    try:
+        found = verify_journal(journal)
+    except JournalError as error:
+        raise Failure(str(error)) from error
+    if not found.ok:
+        raise Failure(f"{journal}: row {found.bad_seq}: {found.problem}")
+    click.echo(f"{journal}: {found.rows} rows, unbroken, head {found.head}")
+
+
+@main.command()
+@JOURNAL
+@click.argument("ident", metavar="ID")
+def explain(journal: Path, ident: str) -> None:
+    """Explain ID, as `watch` shows it: what the room knew, who wanted what, who decided."""
+    try:
+        with open_reader(journal) as reader:
+            lines = list(explained(reader.read(), ident))
+    except JournalError as error:
+        raise Failure(str(error)) from error
+    if not lines:
+        raise Failure(f"{journal} knows no {ident}: `roomkeeper-edge watch` shows the ids")
+    click.echo("\n".join(lines))
+
+
+@main.command()
+@JOURNAL
+def replay(journal: Path) -> None:
+    """Make JOURNAL's decisions again from its signals and compare them byte for byte."""
+    from edge.assembly import build_core  # noqa: PLC0415
+
+    try:
+        with open_reader(journal) as reader:
+            found = replayed(reader.read(), build_core)
+    except (JournalError, msgspec.MsgspecError) as error:
+        raise Failure(f"{journal}: {error}") from error
+    click.echo(
+        f"{journal}: {found.boots} starts, {found.signals} signals, "
+        f"{found.decisions} decisions, {len(found.different)} different"
+    )
+    if not found.same:
+        first = ", ".join((found.different + found.unreadable)[:5]) or "no start is recorded"
+        raise Failure(f"not the same: {first}")
+
+
+@main.command()
+@JOURNAL
+@click.option("--follow/--once", default=True, help="Keep watching, or stop at the last row.")
+@click.option("--after", default=0, help="Begin behind this row.")
+def watch(journal: Path, follow: bool, after: int) -> None:
+    """Show JOURNAL as a timeline: signals, decisions with their reason, commands, machines."""
+    stopping = stop.install()
+    timeline = Timeline()
+    try:
+        with open_reader(journal) as reader:
+            while True:
+                for row in reader.read(after):
+                    after = row.seq
+                    for line in timeline.lines(row.kind, row.id, row.body or b""):
+                        click.echo(painted(line, row.now))
+                if not follow or stopping.wait(0.2):
+                    return
+    except JournalError as error:
+        raise Failure(str(error)) from error
+
+
+COLOURS = {
+    "signal": "cyan",
+    "decision": "white",
+    "command": "green",
+    "refused": "red",
+    "calendar": "blue",
+    "machine": "magenta",
+    "fault": "yellow",
+}
+
+
+def painted(line: Line, now: Now, since: float | None = None) -> str:
+    """Return the line for a terminal, with local time or seconds since `since`."""
+    when = time.strftime("%H:%M:%S", time.localtime(now.wall))
+    if since is not None:
+        when = f"{now.wall - since:+7.1f}s"
+    sort = click.style(f"{line.kind:<8}", fg=COLOURS[line.kind])
+    return f"{when}  {sort}  {line.who:<16} {line.text}  " + click.style(line.id, dim=True)
+
+
+def _config(path: Path) -> RoomConfig:
+    try:
+        return load_room(path)
+    except ConfigError as error:
+        raise Failure(str(error)) from error

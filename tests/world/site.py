@@ -1,0 +1,334 @@
+"""A whole site in one folder: brokers, calendar server, hypervisor, service, devices and one room.
+
+Every process is a child of the supervisor, listens on a free loopback port and works below
+`folder`, so that closing the site leaves nothing.
+"""
+
+import base64
+import json
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.world.mosquitto import free_port
+from tests.world.servers import CONFIG as RADICALE
+from tests.world.supervisor import Supervisor, python, sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+ROOM = "aurora"
+USER = "room"
+
+MOSQUITTO = """
+listener {port} 127.0.0.1
+allow_anonymous true
+user root
+persistence true
+persistence_location {folder}/
+autosave_interval 1
+autosave_on_changes true
+"""
+
+
+ENV = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+
+EVENT = """BEGIN:VCALENDAR
+VERSION:2.0
+PRODID:-//example//organiser//EN
+BEGIN:VEVENT
+UID:{uid}
+DTSTAMP:{now}
+DTSTART:{start}
+DTEND:{end}
+SUMMARY:{summary}
+CATEGORIES:demo
+ORGANIZER:mailto:ada@example.org
+ATTENDEE;CUTYPE=ROOM;PARTSTAT=NEEDS-ACTION:mailto:aurora@example.org
+END:VEVENT
+END:VCALENDAR
+"""
+
+ROOM_TOML = """# One room of a site that lives for some minutes. See config/room.toml for every key.
+nodes = ["board1"]
+
+[room]
+id = "{room}"
+name = "Aurora"
+timezone = "Europe/Berlin"
+
+[broker]
+port = {ports.room}
+
+[site]
+port = {ports.site}
+
+[calendar]
+url = "{site.calendar_url}"
+username = "room"
+password_file = "calendar.password"
+poll_s = 1.0
+near_poll_s = 1.0
+
+[camera]
+device = "{site.media.camera}"
+loop = true
+
+[microphone]
+device = "{site.media.microphone}"
+loop = true
+
+[[actuators]]
+name = "light.main"
+driver = "mqtt"
+device = "ceiling"
+field = "brightness"
+min = 0.0
+max = 100.0
+rate_per_min = 60
+fallback = 0
+
+[[actuators]]
+name = "climate.setpoint"
+driver = "mqtt"
+device = "radiator"
+field = "occupied_heating_setpoint"
+min = 15.0
+max = 28.0
+rate_per_min = 30
+fallback = 18.0
+
+[[actuators]]
+name = "vm/*"
+driver = "vm"
+values = ["demo-small"]
+rate_per_min = 60
+
+[meetings]
+check_in_opens_s = 60.0
+no_show_s = 45.0
+extend_before_s = 8.0
+extend_step_s = {site.wishes.extend_s}
+empty_end_s = 5.0
+
+[fusion]
+hold_s = 4.0
+people_stale_s = 8.0
+voice_stale_s = 8.0
+motion_stale_s = 20.0
+
+[plugins]
+folder = "{root}/wasm_modules"
+keys = "{root}/config/keys"
+
+[plugins.settings.lights]
+hold_s = 3.0
+prelight_min = 0.5
+lease_s = 30.0
+
+[plugins.settings.climate]
+lease_s = 30.0
+
+[policy]
+file = "{root}/config/policies/room.cedar"
+
+[intents]
+file = "{root}/config/intents.toml"
+
+[journal]
+path = "room.journal"
+
+[clock]
+always_trust = true
+
+[health]
+port = {ports.edge}
+"""
+
+
+class SiteError(Exception):
+    """A part of the site did not come up; the text names its log."""
+
+
+@dataclass
+class Ports:
+    """The site's free loopback ports."""
+
+    room: int = field(default_factory=free_port)
+    site: int = field(default_factory=free_port)
+    calendar: int = field(default_factory=free_port)
+    edge: int = field(default_factory=free_port)
+    ingest: int = field(default_factory=free_port)
+    reconcile: int = field(default_factory=free_port)
+
+
+def wait_for(what: str, done: Callable[[], bool], seconds: float, log: Path | None = None) -> None:
+    """Poll `done` until it holds; raise SiteError with the end of `log` when it never does."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            tail = log.read_text(errors="replace")[-3000:] if log and log.exists() else ""
+            raise SiteError(f"{what} did not happen within {seconds:.0f} s\n{tail}")
+        time.sleep(0.05)
+
+
+def answers(url: str) -> bool:
+    """Return whether `url` answers at all."""
+    try:
+        with urllib.request.urlopen(url, timeout=1.0):
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def healthy(port: int) -> bool:
+    """Return whether a process says that it is well."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1.0) as answer:
+            return bool(json.load(answer)["ok"])
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@dataclass(frozen=True)
+class Media:
+    """What the room sees and hears, and the (second, people) pairs its board follows."""
+
+    camera: str
+    microphone: str
+    people: list[tuple[float, int]]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller may choose instead of what the site simulates."""
+
+    camera: str = ""
+    microphone: str = ""
+    calendar: str = ""
+    lead_s: float = 45.0
+    extend_s: float = 45.0
+
+
+class Site:
+    """Brings everything up in order; `close` takes all of it down and sweeps the folder's name."""
+
+    def __init__(
+        self, folder: Path, wishes: Wishes, tell: Callable[[str, str], None], media: Media
+    ) -> None:
+        self.folder = folder
+        self.wishes = wishes
+        self.ports = Ports()
+        self.tell = tell
+        self.media = media
+        self.logs = folder / "log"
+        self.logs.mkdir(parents=True)
+        self.supervisor = Supervisor(self.logs, tell)
+        self.password = "demo"
+        self.journal = folder / "room.journal"
+
+    @property
+    def calendar_url(self) -> str:
+        """The room's calendar."""
+        return f"http://127.0.0.1:{self.ports.calendar}/{USER}/calendar/"
+
+    def up(self) -> None:
+        """Start every part and wait until each says that it is well."""
+        self._brokers()
+        self._calendar()
+        self._devices()
+        self._service()
+        self._room()
+
+    def close(self) -> list[str]:
+        """Stop every part; return what had to be killed."""
+        stubborn = self.supervisor.close()
+        return stubborn + sweep(str(self.folder))
+
+    def book(self, uid: str, start: float, end: float, summary: str) -> None:
+        """Put a meeting into the room's calendar as an organiser's client does."""
+        body = EVENT.format(
+            uid=uid, start=_stamp(start), end=_stamp(end), now=_stamp(time.time()), summary=summary
+        )
+        request = urllib.request.Request(
+            f"{self.calendar_url}{uid}.ics",
+            body.replace("\n", "\r\n").encode(),
+            {"Content-Type": "text/calendar", "If-None-Match": "*", **_basic(self.password)},
+            method="PUT",
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+
+    def _devices(self) -> None:
+        port = str(self.ports.room)
+        self.supervisor.start(
+            "devices",
+            python(
+                "-m", "tests.world.devices", "--port", port,
+                "--device", "ceiling", "--device", "radiator",
+            ),
+            ENV,
+        )  # fmt: skip
+        self.supervisor.start(
+            "board",
+            python(
+                "-m", "tests.world.board", "--port", port, "--room", ROOM, "--node", "board1",
+                "--people", ",".join(f"{at:g}:{count}" for at, count in self.media.people),
+            ),
+            ENV,
+        )  # fmt: skip
+
+    def _room(self) -> None:
+        config = self.folder / "room.toml"
+        secret = self.folder / "calendar.password"
+        secret.touch(mode=0o600)
+        secret.write_text(self.password + "\n")
+        config.write_text(ROOM_TOML.format(site=self, ports=self.ports, root=ROOT, room=ROOM))
+        self.supervisor.start("edge", [str(BIN / "roomkeeper-edge"), "run", str(config)], ENV)
+        wait_for("the room", lambda: healthy(self.ports.edge), 30, self.logs / "edge.log")
+
+    def _brokers(self) -> None:
+        for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
+            home = self.folder / name
+            home.mkdir()
+            config = home / "mosquitto.conf"
+            config.write_text(MOSQUITTO.format(port=port, folder=f"{home}/"))
+            self.supervisor.start(name, ["mosquitto", "-c", str(config)])
+        for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
+            wait_for(name, lambda p=port: listens(p), 10, self.logs / f"{name}.log")
+
+    def _calendar(self) -> None:
+        home = self.folder / "calendar"
+        home.mkdir()
+        (home / "users").write_text(f"{USER}:{self.password}\n")
+        config = home / "config"
+        config.write_text(RADICALE.format(port=self.ports.calendar, folder=home))
+        self.supervisor.start("calendar", python("-m", "radicale", "--config", str(config)))
+        url = f"http://127.0.0.1:{self.ports.calendar}/"
+        wait_for("calendar", lambda: answers(url), 20, self.logs / "calendar.log")
+        request = urllib.request.Request(
+            self.calendar_url, method="MKCALENDAR", headers=_basic(self.password)
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+
+
+def listens(port: int) -> bool:
+    """Return whether somebody accepts on the loopback port."""
+    with socket.socket() as sock:
+        sock.settimeout(0.5)
+        return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _stamp(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _basic(password: str) -> dict[str, str]:
+    token = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {token}"}
