@@ -15,3 +15,7 @@ class FrameError(PerceptionError):
 
 class SoundError(PerceptionError):
     """Samples that are not what the meter was promised."""
+
+
+class FeatureError(PerceptionError):
+    """Readings of which none can be used."""
