@@ -113,17 +113,20 @@ class Appliance:
             config.calendar.username,
             read_secret(config.calendar.password_file),
         )
+        zone = ZoneInfo(config.room.timezone)
         self.calendar = CalendarSource(
             CalendarSettings(
                 account,
-                ZoneInfo(config.room.timezone),
+                zone,
+                attendee=config.calendar.attendee,
                 poll_s=config.calendar.poll_s,
                 near_s=config.calendar.near_poll_s,
             ),
             post,
         )
-        zone = ZoneInfo(config.room.timezone)
-        self.writer = CalendarDriver(account, self._calendar_written, zone=zone)
+        self.writer = CalendarDriver(
+            account, self._calendar_written, zone=zone, attendee=config.calendar.attendee
+        )
         self.senses = Senses(
             config,
             self.devices,

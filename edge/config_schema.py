@@ -47,11 +47,15 @@ class BrokerSection(_Section, frozen=True):
 
 
 class CalendarSection(_Section, frozen=True):
-    """The room's CalDAV calendar; near_poll_s holds around the start and end of a meeting."""
+    """The room's CalDAV calendar; near_poll_s holds around the start and end of a meeting.
+
+    attendee: the room's own address in invitations; "" is the attendee with CUTYPE=ROOM.
+    """
 
     url: Annotated[str, Meta(pattern=r"\Ahttps?://[^/\s]+")]
     username: str = ""
     password_file: str = ""
+    attendee: str = ""
     poll_s: Period = 15.0
     near_poll_s: Period = 1.0
 

@@ -87,7 +87,7 @@ class Room:
         return outcome
 
     def wait(self, seconds: float, every: Iterable[Signal] = (), period: float = 5.0) -> None:
-        """Let time pass; `every` is said again each `period` seconds (sources repeat themselves)."""
+        """Let time pass; `every` is said again each `period` seconds, as sources do."""
         end = self.mono + seconds
         signals = list(every)
         repeat = self.mono if signals else float("inf")
