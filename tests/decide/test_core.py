@@ -1,0 +1,105 @@
+"""Whatever the room hears: it never raises, replays the same, and moves only what it may."""
+
+import math
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.actuators.gate import Gate
+from edge.contracts import signals as s
+from edge.contracts.commands import PluginCommand
+from edge.contracts.wire import MachineReport
+from edge.decide.core import CoreState
+from edge.loop import encode_decision
+from tests.world.room import EPOCH, SETTINGS, Room
+
+GATE = Gate(SETTINGS.gate)
+sources = st.sampled_from(["camera", "panel", "plugin:lights", "plugin:x", "board", "loop"])
+numbers = st.one_of(st.integers(-5, 105), st.floats(-5, 105), st.floats(allow_nan=False))
+numbers = numbers.filter(math.isfinite)
+values = st.one_of(numbers, st.booleans(), st.sampled_from(["all", "off", "demo-small", ""]))
+actuators = st.sampled_from(["light.main", "climate.setpoint", "vm/x", "door.lock", 'a"b\\'])
+meetings = st.builds(
+    lambda uid, start, length, tag, cancelled: s.Meeting(
+        uid, EPOCH + start * 60, EPOCH + (start + length) * 60,
+        categories=(tag,), cancelled=cancelled, title="x",
+    ),
+    st.sampled_from("ab"), st.integers(-10, 60), st.integers(-1, 90),
+    st.sampled_from(["demo", "quiet", ""]), st.booleans(),
+)  # fmt: skip
+commands = st.builds(PluginCommand, st.just("e"), actuators, values, numbers)
+reports = st.builds(
+    MachineReport, st.just("k"), st.just("a/"), st.just("demo-small"),
+    st.sampled_from(["ready", "failed", "gone"]), st.just(EPOCH),
+)  # fmt: skip
+signals = st.one_of(
+    st.just(s.Woke()),
+    st.builds(s.Booted, sources, st.integers(1, 3), st.just("h")),
+    st.builds(s.ClockChecked, sources, st.booleans()),
+    st.builds(s.PeopleCounted, sources, st.integers(-1, 5)),
+    st.builds(s.SoundMeasured, sources, numbers, st.floats(0, 1)),
+    st.builds(s.NodeReading, sources, st.sampled_from(["co2", "temperature"]), numbers),
+    st.builds(s.MotionChanged, sources, st.booleans()),
+    st.builds(s.OccupancyEstimated, sources, st.floats(-1, 2), st.just("m")),
+    st.builds(s.CalendarRead, sources, st.lists(meetings, max_size=3).map(tuple)),
+    st.builds(
+        s.CalendarWritten, sources, st.integers(1, 30).map(lambda n: f"aurora-1-{n}.w0"),
+        st.sampled_from(["ok", "conflict", "failed"]),
+    ),
+    st.builds(s.SourceChanged, sources, st.sampled_from(["ok", "lost"])),
+    st.builds(s.DeviceReported, sources, actuators, values),
+    st.builds(s.PluginAnswered, sources, st.just(("e",)), st.tuples(commands, commands)),
+    st.builds(s.PluginFailed, sources, st.just(("e",)), st.just("trap")),
+    st.builds(s.MachineChanged, sources, st.lists(reports, max_size=2).map(tuple)),
+    st.builds(
+        s.OperatorAsked, sources,
+        st.sampled_from(["check_in", "extend", "end", "book", "set", "release", "consent"]),
+        who=st.sampled_from(["panel", 'x"y', "a\nb"]), meeting=st.sampled_from(["", "a/"]),
+        actuator=actuators, value=values, seconds=st.one_of(st.just(0.0), numbers),
+    ),
+)  # fmt: skip
+story = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 7.0, 90.0]), signals), max_size=25)
+
+
+@settings(max_examples=60)
+@given(story)
+def test_whatever_is_heard_only_listed_actuators_move_inside_their_limits(heard):
+    room = Room()
+    for wait, signal in heard:
+        room.wait(wait)
+        # What crosses the journal is what is decided on.
+        room.say(s.decode_signal(s.encode_signal(signal)))
+        assert room.core.next_due(room.state, room.now) >= room.mono
+    for (_, _, now), outcome in zip(room.said, room.outcomes, strict=True):
+        for command in outcome.commands:
+            answer = GATE.check(command.actuator, command.value, "safety", None, 0.0)
+            assert answer.passed, command
+            assert command.until >= now.wall
+
+
+@settings(max_examples=25)
+@given(story)
+def test_the_same_signals_give_the_same_decisions_byte_for_byte(heard):
+    room = Room()
+    for wait, signal in heard:
+        room.wait(wait)
+        room.say(s.decode_signal(s.encode_signal(signal)))
+    fresh = Room().core
+    state = CoreState()
+    for (signal, ident, now), outcome in zip(room.said, room.outcomes, strict=True):
+        state, again = fresh.step(state, signal, ident, now)
+        assert again == outcome
+        if outcome.decision is not None:
+            assert encode_decision(again.decision) == encode_decision(outcome.decision)
+    kept = msgspec.json.decode(msgspec.json.encode(room.state), type=CoreState)
+    assert kept == room.state == state
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 10**400, 1e300, "\ud800", '"\\\n'])
+def test_a_hostile_value_at_the_panel_is_refused_not_raised(value):
+    room = Room()
+    for actuator in ("light.main", "door", "a\nb"):
+        room.say(s.OperatorAsked("panel", "set", actuator=actuator, value=value))
+    assert room.last("light.main") == 0
