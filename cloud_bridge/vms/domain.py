@@ -1,0 +1,201 @@
+"""A machine as libvirt's domain XML, and back: lease, key and tag live in its metadata."""
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote
+from uuid import UUID
+
+from cloud_bridge.types import Create, Machine, Phase
+from cloud_bridge.vms.accel import Accel
+from cloud_bridge.vms.base import VmRefusedError
+
+NAMESPACE = "urn:roomkeeper:machine:1"
+PREFIX = "roomkeeper"
+QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
+GUEST_ADDRESS, GUEST_PORT = "10.0.2.15", 80
+CHANNEL = "ready.0"
+
+ET.register_namespace("qemu", QEMU)
+ET.register_namespace(PREFIX, NAMESPACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a template boots: an unpacked kernel and an initramfs, on a `board`."""
+
+    kernel: Path
+    initramfs: Path
+    board: Literal["microvm", "q35"] = "microvm"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """How guests run here. tsc_khz: 0 leaves the guest to find out (KVM)."""
+
+    accel: Accel
+    emulator: str
+    tsc_khz: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What is written on a machine. owner: the service that made it; times: wall seconds."""
+
+    owner: str
+    key: str
+    meeting: str
+    rooms: tuple[str, ...]
+    template: str
+    until: float
+    created: float
+    grace_s: float
+    memory_mib: int
+    port: int
+    token: str
+
+
+def domain_uuid(key: str) -> str:
+    """Return the key as libvirt's UUID; raise VmRefusedError when it is none."""
+    try:
+        return str(UUID(key))
+    except ValueError:
+        raise VmRefusedError(f"machine key {key!r} is no UUID") from None
+
+
+def domain_name(key: str) -> str:
+    """Return the domain's name."""
+    return f"{PREFIX}-{domain_uuid(key)}"
+
+
+def tag_xml(tag: Tag) -> str:
+    """Return the metadata element without its namespace, which libvirt adds."""
+    return ET.tostring(ET.Element("machine", _texts(tag)), encoding="unicode")
+
+
+def _texts(tag: Tag) -> dict[str, str]:
+    return {
+        "owner": tag.owner,
+        "key": tag.key,
+        "meeting": tag.meeting,
+        "rooms": " ".join(quote(room, safe="") for room in tag.rooms),
+        "template": tag.template,
+        "until": repr(tag.until),
+        "created": repr(tag.created),
+        "grace": repr(tag.grace_s),
+        "memory": str(tag.memory_mib),
+        "port": str(tag.port),
+        "token": tag.token,
+    }
+
+
+def read_tag(text: str) -> Tag | None:
+    """Return what the metadata element says, or None when it is not one of ours."""
+    try:
+        element = ET.fromstring(text)  # noqa: S314 (libvirt's own output)
+        get = element.attrib.__getitem__
+        return Tag(
+            get("owner"),
+            get("key"),
+            get("meeting"),
+            tuple(unquote(room) for room in get("rooms").split()),
+            get("template"),
+            float(get("until")),
+            float(get("created")),
+            float(get("grace")),
+            int(get("memory")),
+            int(get("port")),
+            get("token"),
+        )
+    except (ET.ParseError, KeyError, ValueError):
+        return None
+
+
+def machine_of(tag: Tag, phase: Phase, detail: str = "") -> Machine:
+    """Return the machine a tag describes, as ours."""
+    return Machine(
+        key=tag.key,
+        meeting=tag.meeting,
+        rooms=tag.rooms,
+        template=tag.template,
+        phase=phase,
+        until=tag.until,
+        created=tag.created,
+        memory_mib=tag.memory_mib,
+        grace_s=tag.grace_s,
+        address=f"127.0.0.1:{tag.port}",
+        token=tag.token,
+        detail=detail,
+    )
+
+
+def domain_xml(spec: Create, tag: Tag, image: Image, host: Host) -> str:
+    """Return the domain: no disk, no screen, one network that leads nowhere but to its page."""
+    root = ET.Element("domain", type="kvm" if host.accel == "kvm" else "qemu")
+    _text(root, "name", domain_name(spec.key))
+    _text(root, "uuid", domain_uuid(spec.key))
+    ET.SubElement(ET.SubElement(root, "metadata"), f"{{{NAMESPACE}}}machine", _texts(tag))
+    _text(root, "memory", str(spec.template.memory_mib), unit="MiB")
+    _text(root, "vcpu", str(spec.template.vcpus))
+    system = ET.SubElement(root, "os")
+    _text(system, "type", "hvm", arch="x86_64", machine=image.board)
+    _text(system, "kernel", str(image.kernel.absolute()))
+    _text(system, "initrd", str(image.initramfs.absolute()))
+    _text(system, "cmdline", command_line(tag, host))
+    features = ET.SubElement(root, "features")
+    ET.SubElement(features, "acpi")
+    if host.accel == "tcg":
+        _text(ET.SubElement(features, "tcg"), "tb-cache", "32", unit="MiB")
+    ET.SubElement(root, "cpu", mode="host-passthrough" if host.accel == "kvm" else "maximum")
+    for event in ("on_poweroff", "on_reboot", "on_crash"):
+        _text(root, event, "destroy")
+    _devices(root, image, host)
+    _network(root, tag, image)
+    return ET.tostring(root, encoding="unicode")
+
+
+def command_line(tag: Tag, host: Host) -> str:
+    """Return the kernel's command line; what people wrote is percent-encoded and bounded."""
+    words = ["console=ttyS0", "quiet", "panic=-1", "no_timer_check", "random.trust_cpu=on"]
+    words += ["cryptomgr.notests", "ipv6.disable=1"]
+    if host.accel == "tcg":
+        words += ["nokaslr", "mitigations=off", "tsc=reliable"]
+    if host.tsc_khz:
+        words.append(f"tsc_early_khz={host.tsc_khz}")
+    told = {"key": tag.key, "token": tag.token, "room": tag.rooms[0], "meeting": tag.meeting}
+    words += [f"rk.{name}={quote(text, safe='')[:200]}" for name, text in told.items()]
+    return " ".join(words)
+
+
+def _devices(root: ET.Element, image: Image, host: Host) -> None:
+    devices = ET.SubElement(root, "devices")
+    _text(devices, "emulator", host.emulator)
+    ET.SubElement(devices, "controller", type="usb", model="none")
+    serial = ET.SubElement(devices, "controller", type="virtio-serial", index="0")
+    if image.board == "microvm":
+        ET.SubElement(serial, "address", type="virtio-mmio")
+    channel = ET.SubElement(devices, "channel", type="unix")
+    ET.SubElement(channel, "target", type="virtio", name=CHANNEL)
+    ET.SubElement(devices, "serial", type="pty")
+    ET.SubElement(devices, "memballoon", model="none")
+
+
+def _network(root: ET.Element, tag: Tag, image: Image) -> None:
+    """Add the network by hand: libvirt's own user network cannot be shut in nor forward a port."""
+    forward = f"hostfwd=tcp:127.0.0.1:{tag.port}-{GUEST_ADDRESS}:{GUEST_PORT}"
+    card = "virtio-net-device" if image.board == "microvm" else "virtio-net-pci"
+    # Placed by hand, far from the slots that libvirt gives out.
+    options = "" if image.board == "microvm" else ",romfile=,bus=pcie.0,addr=0x1e"
+    command = ET.SubElement(root, f"{{{QEMU}}}commandline")
+    for value in (
+        "-netdev",
+        f"user,id=page,restrict=on,{forward}",
+        "-device",
+        f"{card},netdev=page{options}",
+    ):
+        ET.SubElement(command, f"{{{QEMU}}}arg", value=value)
+
+
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, tag, attributes).text = text

@@ -1,0 +1,220 @@
+"""Machines from libvirt: its list is the truth, and what is not tagged ours is left alone."""
+
+import os
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import libvirt
+
+from cloud_bridge.types import Capacity, Create, Machine, Phase
+from cloud_bridge.vms import accel
+from cloud_bridge.vms.base import VmError, VmRefusedError
+from cloud_bridge.vms.connection import Connection, prepare_embed
+from cloud_bridge.vms.domain import (
+    NAMESPACE,
+    PREFIX,
+    Host,
+    Image,
+    Tag,
+    domain_name,
+    domain_uuid,
+    domain_xml,
+    machine_of,
+    read_tag,
+    tag_xml,
+)
+
+GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
+EXISTS = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_DOM_EXIST)
+RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_PAUSED)
+EMULATOR = "qemu-system-x86_64"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What guests may take. boots: at once, 0 for one a core.
+
+    memory_mib: of all guests together, 0 for what the host has less `reserve_mib`.
+    """
+
+    memory_mib: int = 0
+    reserve_mib: int = 1024
+    boots: int = 0
+
+
+class LibvirtProvider:
+    """One libvirt at `uri`. owner: written on what is made; only what bears it is ours."""
+
+    def __init__(
+        self,
+        uri: str,
+        owner: str,
+        images: Mapping[str, Image],
+        limits: Limits,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        prepare_embed(uri, os.getuid(), os.getgid())
+        self._owner = owner
+        self._images = images
+        self._limits = limits
+        self._clock = clock
+        self._connection = Connection(uri)
+
+    def ensure(self, spec: Create) -> Machine:
+        """Return the machine with spec's key, begun now unless it exists."""
+        image = self._image(spec.template.name)
+        conn = self._connection.get()
+        held = self._find(conn, spec.key)
+        if held is not None:
+            return machine_of(self._our_tag(held, spec.key), "booting")
+        tag = self._new_tag(spec)
+        xml = domain_xml(spec, tag, image, self._host())
+        try:
+            conn.createXML(xml, 0)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() in EXISTS:
+                held = self._find(conn, spec.key)
+                if held is not None:
+                    return machine_of(self._our_tag(held, spec.key), "booting")
+            raise VmError(f"machine {spec.key}: libvirt does not start it: {error}") from error
+        return machine_of(tag, "booting")
+
+    def list(self) -> "list[Machine]":
+        """Return every domain; ours as booting (whether one is ready, its page tells) or dead."""
+        conn = self._connection.get()
+        try:
+            domains = conn.listAllDomains(0)
+        except libvirt.libvirtError as error:
+            raise VmError(f"libvirt does not list its machines: {error}") from error
+        machines = [self._machine(domain) for domain in domains]
+        return [machine for machine in machines if machine is not None]
+
+    def renew(self, key: str, until: float) -> None:
+        """Set the end of the lease on the machine itself."""
+        conn = self._connection.get()
+        domain = self._find(conn, key)
+        if domain is None:
+            raise VmError(f"machine {key}: gone, its lease cannot be renewed")
+        tag = replace(self._our_tag(domain, key), until=until)
+        try:
+            domain.setMetadata(
+                libvirt.VIR_DOMAIN_METADATA_ELEMENT,
+                tag_xml(tag),
+                PREFIX,
+                NAMESPACE,
+                libvirt.VIR_DOMAIN_AFFECT_CURRENT,
+            )
+        except libvirt.libvirtError as error:
+            raise VmError(f"machine {key}: its lease is not written: {error}") from error
+
+    def delete(self, key: str) -> None:
+        """End the machine at once; nothing happens when it is gone."""
+        domain = self._find(self._connection.get(), key)
+        if domain is None:
+            return
+        self._our_tag(domain, key)
+        try:
+            domain.destroy()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() not in (*GONE, *EXISTS):
+                raise VmError(f"machine {key}: libvirt does not end it: {error}") from error
+
+    def capacity(self) -> Capacity:
+        """Return the configured limits, or what the host has."""
+        try:
+            _, memory, cores, *_ = self._connection.get().getInfo()
+        except libvirt.libvirtError as error:
+            raise VmError(f"libvirt does not tell its host's size: {error}") from error
+        limits = self._limits
+        free = max(0, memory - limits.reserve_mib)
+        return Capacity(
+            min(limits.memory_mib, free) if limits.memory_mib else free, limits.boots or cores
+        )
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _host(self) -> Host:
+        emulator = shutil.which(EMULATOR)
+        if emulator is None:
+            raise VmRefusedError(f"no {EMULATOR}: install Debian's qemu-system-x86")
+        kind = accel.best(emulator)
+        return Host(kind, emulator, accel.tsc_khz() if kind == "tcg" else 0)
+
+    def _image(self, template: str) -> Image:
+        image = self._images.get(template)
+        if image is None:
+            raise VmRefusedError(f"template {template!r} has no image in the configuration")
+        for path in (image.kernel, image.initramfs):
+            if not path.is_file():
+                raise VmRefusedError(
+                    f"template {template!r}: {path} is missing: run `roomkeeper-cloud image`"
+                )
+        return image
+
+    def _new_tag(self, spec: Create) -> Tag:
+        return Tag(
+            self._owner,
+            spec.key,
+            spec.meeting,
+            spec.rooms,
+            spec.template.name,
+            spec.until,
+            self._clock(),
+            spec.template.grace_s,
+            spec.template.memory_mib,
+            _free_port(),
+            secrets.token_hex(16),
+        )
+
+    def _machine(self, domain: "libvirt.virDomain") -> Machine | None:
+        try:
+            name, state = domain.name(), domain.state()[0]
+            memory = domain.maxMemory() // 1024
+            tag = _tag(domain)
+        except libvirt.libvirtError:  # it ended between the list and the question
+            return None
+        phase: Phase = "booting" if state in RUNNING else "dead"
+        if tag is None or tag.owner != self._owner or name != domain_name(tag.key):
+            return Machine(name, "", (), "", phase, 0.0, 0.0, memory, ours=False)
+        return machine_of(tag, phase, "" if phase == "booting" else f"libvirt state {state}")
+
+    def _our_tag(self, domain: "libvirt.virDomain", key: str) -> Tag:
+        try:
+            tag = _tag(domain)
+        except libvirt.libvirtError as error:
+            raise VmError(f"machine {key}: {error}") from error
+        if tag is None or tag.owner != self._owner or tag.key != key:
+            raise VmRefusedError(f"machine {key}: a machine of that id is not ours, left alone")
+        return tag
+
+    @staticmethod
+    def _find(conn: "libvirt.virConnect", key: str) -> "libvirt.virDomain | None":
+        try:
+            return conn.lookupByUUIDString(domain_uuid(key))
+        except libvirt.libvirtError as error:
+            if error.get_error_code() in GONE:
+                return None
+            raise VmError(f"machine {key}: libvirt does not look it up: {error}") from error
+
+
+def _tag(domain: "libvirt.virDomain") -> Tag | None:
+    try:
+        text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            return None
+        raise
+    return read_tag(text)
+
+
+def _free_port() -> int:
+    """Return a loopback port nobody listens on; should it be taken meanwhile, QEMU says so."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
