@@ -1,0 +1,98 @@
+"""One database: opened, its tables made, its errors told as StoreError."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import Table
+from sqlalchemy.sql.dml import Insert
+
+from cloud_bridge.store.tables import metadata
+
+BUSY_MS = 5000
+
+
+class StoreError(Exception):
+    """The database did not do what it was asked; the text says what and why."""
+
+
+class Store:
+    """A database at `url`, shared by the service's processes; every method is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            parsed = make_url(url)
+            self.sqlite = parsed.get_backend_name() == "sqlite"
+            if self.sqlite and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            self._engine: Engine = create_engine(parsed, pool_pre_ping=not self.sqlite)
+        except (ArgumentError, ImportError, OSError) as error:
+            raise StoreError(f"database {url!r}: {error}") from error
+        if self.sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        self._reader = self._engine.execution_options(reads_only=True)
+        with self.begin() as connection:
+            metadata.create_all(connection)
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """Give a connection whose work is committed at the end, or undone; raise StoreError."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(f"database: {error}") from error
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that only reads and so waits for no writer; raise StoreError."""
+        try:
+            with self._reader.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(f"database: {error}") from error
+
+    def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
+        """Return an INSERT that knows ON CONFLICT in this database's words."""
+        return sqlite.insert(table) if self.sqlite else postgresql.insert(table)
+
+    def upsert(self, table: Table, **values: object) -> Insert:
+        """Return an INSERT that replaces the row of the same primary key."""
+        keys = [column.name for column in table.primary_key]
+        changed = {name: value for name, value in values.items() if name not in keys}
+        statement = self.insert(table).values(values)
+        return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+    def ping(self) -> None:
+        """Raise StoreError unless the database answers."""
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._engine.dispose()
+
+
+def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
+    # The driver's own BEGIN comes too late: a reader that turns writer would fail at once.
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for setting in (
+        f"busy_timeout={BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {setting}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")

@@ -1,0 +1,94 @@
+"""The tables. Times are wall seconds; payloads are JSON as it came or as it was told."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+ROOM = String(128)
+KEY = String(64)
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+events = Table(
+    "events",
+    metadata,
+    Column("room", ROOM, primary_key=True),
+    Column("sequence", NUMBER, primary_key=True, autoincrement=False),
+    Column("id", String(256), nullable=False),
+    Column("type", String(128), nullable=False),
+    Column("received", Float, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("room", ROOM, primary_key=True),
+    # Every row up to here is stored; later ones may be, behind a gap.
+    Column("stored", NUMBER, nullable=False, default=0),
+    Column("online", Boolean, nullable=False, default=False),
+    Column("seen", Float, nullable=False, default=0.0),
+    Column("version", String(64), nullable=False, default=""),
+)
+
+wanted = Table(
+    "wanted",
+    metadata,
+    Column("room", ROOM, primary_key=True),
+    Column("version", NUMBER, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("topic", String(512), nullable=False),
+    Column("reason", String(512), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("given_up", Boolean, nullable=False),
+    Column("reason", String(512), nullable=False),
+)
+
+intended = Table(
+    "intended",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("begun", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("until", Float, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("room", ROOM, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
