@@ -1,0 +1,150 @@
+"""The service's processes: the only place where their parts meet."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from cloud_bridge.config import CloudConfig, read_secret
+from cloud_bridge.ingest import Ingest
+from cloud_bridge.reconcile import Reconciler
+from cloud_bridge.store import EventStore, MachineStore, Store
+from cloud_bridge.types import Machine, Template
+from cloud_bridge.vms import accel
+from cloud_bridge.vms.answers import answers
+from cloud_bridge.vms.base import VmError
+from cloud_bridge.vms.domain import Image
+from cloud_bridge.vms.guest.build import build
+from cloud_bridge.vms.guest.kernel import KernelError
+from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
+from edge.process.health import HealthServer
+from edge.process.link import Broker, Link
+
+__all__ = ["IngestProcess", "KernelError", "ReconcileProcess", "VmError"]
+
+LOOPBACK = "127.0.0.1"
+
+
+def broker_of(config: CloudConfig) -> Broker:
+    """Return where the site's broker is."""
+    section = config.broker
+    password = read_secret(section.password_file)
+    return Broker(
+        section.host,
+        section.port,
+        section.username,
+        password,
+        section.ca,
+        section.cert,
+        section.key,
+    )
+
+
+def templates_of(config: CloudConfig) -> Mapping[str, Template]:
+    """Return what machines may be made of."""
+    return {
+        name: Template(name, each.memory_mib, each.vcpus, each.lead_s, each.grace_s, each.boot_s)
+        for name, each in config.templates.items()
+    }
+
+
+def provider_of(config: CloudConfig) -> LibvirtProvider:
+    """Return the configured provider; it connects when it is first asked."""
+    images = {
+        name: Image(Path(each.kernel), Path(each.initramfs), each.board)
+        for name, each in config.templates.items()
+    }
+    section = config.provider
+    limits = Limits(section.memory_mib, section.reserve_mib, section.boots)
+    return LibvirtProvider(section.uri, config.name, images, limits)
+
+
+class IngestProcess:
+    """`roomkeeper-cloud ingest`."""
+
+    def __init__(self, config: CloudConfig) -> None:
+        self._store = Store(config.store.url)
+        self._link = Link(f"{config.name}-ingest", broker_of(config))
+        self._ingest = Ingest(self._link, EventStore(self._store))
+        self._health = HealthServer(LOOPBACK, config.health.ingest_port, self._ingest.status)
+
+    def start(self) -> None:
+        """Begin to listen, store and acknowledge."""
+        self._health.start()
+        self._ingest.start()
+        self._link.start()
+
+    def stop(self) -> None:
+        """Store what was heard, and end."""
+        self._link.stop()
+        self._ingest.stop()
+        self._health.stop()
+        self._store.close()
+
+
+class ReconcileProcess:
+    """`roomkeeper-cloud reconcile`."""
+
+    def __init__(self, config: CloudConfig) -> None:
+        self._config = config
+        self._store = Store(config.store.url)
+        self._link = Link(f"{config.name}-reconcile", broker_of(config))
+        self._provider = provider_of(config)
+        self._reconciler = Reconciler(
+            f"{config.name}-reconcile",
+            self._provider,
+            MachineStore(self._store),
+            self._link,
+            templates_of(config),
+        )
+        self._health = HealthServer(LOOPBACK, config.health.reconcile_port, self._reconciler.status)
+
+    def start(self) -> None:
+        """Begin to compare what is wanted with what there is."""
+        self._health.start()
+        self._link.start()
+        self._reconciler.start()
+
+    def stop(self) -> None:
+        """End; machines go on."""
+        self._reconciler.stop()
+        self._link.stop()
+        self._health.stop()
+        self._store.close()
+
+
+def machines(config: CloudConfig) -> list[tuple[Machine, bool]]:
+    """Return every machine the provider lists, and whether its page answers."""
+    provider = provider_of(config)
+    try:
+        return [(machine, machine.ours and answers(machine)) for machine in provider.list()]
+    finally:
+        provider.close()
+
+
+def retry(config: CloudConfig, key: str) -> bool:
+    """Let a given-up machine begin anew; return whether anything was known of it."""
+    store = Store(config.store.url)
+    try:
+        return MachineStore(store).forget_attempts(key)
+    finally:
+        store.close()
+
+
+def make_image(folder: Path) -> Path:
+    """Build the small guest into `folder`."""
+    return build(folder)
+
+
+def missing_images(config: CloudConfig) -> list[str]:
+    """Return the templates' files that do not exist."""
+    files = {file for each in config.templates.values() for file in (each.kernel, each.initramfs)}
+    return sorted(file for file in files if not Path(file).is_file())
+
+
+def how_guests_run() -> str:
+    """Return how this host runs guests, in words; "" without QEMU."""
+    emulator = shutil.which("qemu-system-x86_64")
+    if emulator is None:
+        return ""
+    kind = accel.best(emulator)
+    return "KVM" if kind == "kvm" else f"emulation (TCG), counter at {accel.tsc_khz()} kHz"

@@ -1,0 +1,140 @@
+"""roomkeeper-cloud: run the service's processes, check them, and look at the machines."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from cloud_bridge.config import CloudConfig, ConfigError, load_cloud
+from cloud_bridge.store.base import StoreError
+from edge.process import logs, stop
+
+CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
+
+
+class Failure(click.ClickException):
+    """A command that could not do what it was asked; exit code 1."""
+
+
+class Process(Protocol):
+    """One of the service's processes."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End within 2 s."""
+        ...
+
+
+def _config(path: Path) -> CloudConfig:
+    try:
+        return load_cloud(path)
+    except ConfigError as error:
+        raise Failure(str(error)) from error
+
+
+@click.group()
+@click.version_option(package_name="roomkeeper")
+def main() -> None:
+    """Hear the rooms, keep their events, run their meetings' machines."""
+
+
+@main.command()
+@CONFIG
+def ingest(config: Path) -> None:
+    """Store what rooms send, described by CONFIG (cloud.toml), until SIGTERM or Ctrl-C."""
+    from cloud_bridge.app import IngestProcess  # noqa: PLC0415 - other commands need less
+
+    settings = _config(config)
+    _run("ingest", settings, IngestProcess)
+
+
+@main.command()
+@CONFIG
+def reconcile(config: Path) -> None:
+    """Run the machines that rooms want, described by CONFIG, until SIGTERM or Ctrl-C."""
+    from cloud_bridge.app import ReconcileProcess  # noqa: PLC0415
+
+    settings = _config(config)
+    _run("reconcile", settings, ReconcileProcess)
+
+
+def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Process]) -> None:
+    stopping = stop.install()
+    logs.setup(name, config.log.level)
+    try:
+        running = process(config)
+    except (StoreError, OSError) as error:
+        raise Failure(str(error)) from error
+    running.start()
+    try:
+        while not stopping.wait(3600.0):
+            continue
+    finally:
+        running.stop()
+
+
+@main.command()
+@CONFIG
+@click.option("--retry", "key", default="", help="Let the given-up machine KEY begin anew.")
+def machines(config: Path, key: str) -> None:
+    """List the machines there are: key, room, phase, end of the lease, address."""
+    from cloud_bridge import app  # noqa: PLC0415
+
+    settings = _config(config)
+    if key:
+        if not app.retry(settings, key):
+            raise Failure(f"no attempts are kept for a machine {key}")
+        click.echo(f"{key}: begins anew while it is wanted")
+        return
+    try:
+        rows = app.machines(settings)
+    except app.VmError as error:
+        raise Failure(str(error)) from error
+    for machine, answering in rows:
+        if machine.ours:
+            phase = "ready" if answering else machine.phase
+            until = datetime.fromtimestamp(machine.until, UTC).isoformat(timespec="seconds")
+            rooms = ",".join(machine.rooms)
+            click.echo(f"{machine.key}  {rooms}  {phase}  until {until}  {machine.address}")
+
+
+@main.command("check-config")
+@CONFIG
+def check_config(config: Path) -> None:
+    """Check CONFIG and the files it names; say what is wrong, where, and what is allowed."""
+    settings = _config(config)
+    names = ", ".join(settings.templates)
+    click.echo(f"{config}: service {settings.name}, templates {names}")
+
+
+@main.command()
+@CONFIG
+def doctor(config: Path) -> None:
+    """Check what CONFIG needs: broker, database, libvirt, guests, images, disk."""
+    from cloud_bridge.doctor import examine  # noqa: PLC0415
+
+    findings = examine(_config(config))
+    for finding in findings:
+        mark = "ok  " if finding.well else "FAIL"
+        click.echo(f"{mark} {finding.what}: {finding.detail}")
+        if not finding.well:
+            click.echo(f"     {finding.remedy}")
+    if not all(finding.well for finding in findings):
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def image(folder: Path) -> None:
+    """Build the small guest into FOLDER from Debian's cloud kernel and busybox."""
+    from cloud_bridge import app  # noqa: PLC0415
+
+    try:
+        click.echo(str(app.make_image(folder)))
+    except (app.KernelError, OSError) as error:
+        raise Failure(str(error)) from error

@@ -1,0 +1,166 @@
+"""cloud.toml: what an operator decides, checked before the start. Read by app and cli only."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from edge.contracts.base import StrictMessage
+from edge.process.toml import ConfigError, read, read_secret
+
+__all__ = ["CloudConfig", "ConfigError", "TemplateSection", "load_cloud", "read_secret"]
+
+Keys = tuple[str | int, ...]
+
+Identifier = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")]
+Name = Annotated[str, Meta(min_length=1, max_length=500)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
+
+
+class _Section(StrictMessage, frozen=True, forbid_unknown_fields=True):
+    """A table of the file: an unknown key is an error."""
+
+
+class BrokerSection(_Section, frozen=True):
+    """The site's MQTT 5 broker; ca, cert, key and password_file are files."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 1883
+    username: str = ""
+    password_file: str = ""
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+class StoreSection(_Section, frozen=True):
+    """Where the service keeps what it must not forget: a file, or a SQLAlchemy URL."""
+
+    url: Name = "cloud.db"
+
+
+class ProviderSection(_Section, frozen=True):
+    """The libvirt that runs the machines. 0 for memory_mib and boots: what the host has."""
+
+    uri: Name = "qemu:///embed?root=machines"
+    memory_mib: Annotated[int, Meta(ge=0, le=16_777_216)] = 0
+    reserve_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024
+    boots: Annotated[int, Meta(ge=0, le=256)] = 0
+
+
+class TemplateSection(_Section, frozen=True):
+    """One kind of machine; kernel and initramfs are files, "" for the small guest's."""
+
+    memory_mib: Annotated[int, Meta(ge=64, le=1_048_576)] = 128
+    vcpus: Annotated[int, Meta(ge=1, le=64)] = 1
+    board: Literal["microvm", "q35"] = "microvm"
+    kernel: str = ""
+    initramfs: str = ""
+    lead_s: Seconds = 300.0
+    grace_s: Seconds = 300.0
+    boot_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
+
+
+class HealthSection(_Section, frozen=True):
+    """Loopback ports of the health pages of each process."""
+
+    ingest_port: Port = 9101
+    reconcile_port: Port = 9102
+
+
+class LogSection(_Section, frozen=True):
+    """How much is logged."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class CloudConfig(_Section, frozen=True):
+    """The whole file. Paths and the SQLite URL are absolute once loaded."""
+
+    name: Identifier = "site"
+    guest: Name = "guest"
+    broker: BrokerSection = BrokerSection()
+    store: StoreSection = StoreSection()
+    provider: ProviderSection = ProviderSection()
+    templates: dict[Identifier, TemplateSection] = msgspec.field(default_factory=dict)
+    health: HealthSection = HealthSection()
+    log: LogSection = LogSection()
+
+
+def load_cloud(path: Path) -> CloudConfig:
+    """Return the service's settings; raise ConfigError naming file, key, value, what is allowed."""
+    document = read(path)
+    config = document.convert(CloudConfig)
+    for keys, allowed in _mistakes(config):
+        raise document.wrong(keys, allowed)
+    folder = path.resolve().parent
+    for keys, file in _files(config):
+        if file and not (folder / file).is_file():
+            raise document.wrong(keys, f"a file that exists; {folder / file} does not")
+    config = _absolute(config, folder)
+    read_secret(config.broker.password_file)
+    return config
+
+
+def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
+    """Yield (keys, what is allowed) for what the types alone let pass."""
+    broker = config.broker
+    if bool(broker.cert) != bool(broker.key):
+        missing = "cert" if broker.key else "key"
+        yield ("broker", missing), "cert and key together, or neither"
+    if not config.templates:
+        yield ("templates",), "at least one [templates.NAME] table"
+    for name, template in config.templates.items():
+        if bool(template.kernel) != bool(template.initramfs):
+            missing = "kernel" if template.initramfs else "initramfs"
+            yield ("templates", name, missing), "kernel and initramfs together, or neither"
+    if config.health.ingest_port == config.health.reconcile_port:
+        yield ("health", "reconcile_port"), "another port than ingest_port"
+
+
+def _files(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
+    for key in ("ca", "cert", "key", "password_file"):
+        yield ("broker", key), getattr(config.broker, key)
+    for name, template in config.templates.items():
+        for key in ("kernel", "initramfs"):
+            yield ("templates", name, key), getattr(template, key)
+
+
+def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
+    def file(text: str) -> str:
+        return str((folder / text).resolve()) if text else ""
+
+    broker = msgspec.structs.replace(
+        config.broker,
+        ca=file(config.broker.ca),
+        cert=file(config.broker.cert),
+        key=file(config.broker.key),
+        password_file=file(config.broker.password_file),
+    )
+    guest = (folder / config.guest).resolve()
+    templates = {
+        name: msgspec.structs.replace(
+            template,
+            kernel=file(template.kernel) or str(guest / "vmlinux"),
+            initramfs=file(template.initramfs) or str(guest / "initramfs"),
+        )
+        for name, template in config.templates.items()
+    }
+    url = config.store.url
+    if "://" not in url:
+        url = f"sqlite:///{file(url)}"
+    uri = config.provider.uri
+    prefix = "qemu:///embed?root="
+    if uri.startswith(prefix):
+        uri = prefix + file(uri.removeprefix(prefix))
+    return msgspec.structs.replace(
+        config,
+        guest=str(guest),
+        broker=broker,
+        templates=templates,
+        store=StoreSection(url),
+        provider=msgspec.structs.replace(config.provider, uri=uri),
+    )

@@ -1,0 +1,80 @@
+"""What a service needs, looked at one by one, and what to do where it is missing."""
+
+import shutil
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud_bridge import app
+from cloud_bridge.config import CloudConfig
+from cloud_bridge.store import Store, StoreError
+
+DISK_MIB = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; `remedy` says what to do when it is not well."""
+
+    what: str
+    well: bool
+    detail: str
+    remedy: str = ""
+
+
+def examine(config: CloudConfig) -> list[Finding]:
+    """Return a finding for broker, database, hypervisor, guests, images and disk."""
+    looks = (_broker, _store, _provider, _guests, _images, _disk)
+    return [look(config) for look in looks]
+
+
+def _broker(config: CloudConfig) -> Finding:
+    where = f"{config.broker.host}:{config.broker.port}"
+    try:
+        socket.create_connection((config.broker.host, config.broker.port), timeout=3).close()
+    except OSError as error:
+        remedy = "start the broker, or correct [broker] host and port"
+        return Finding("broker", False, f"{where}: {error}", remedy)
+    return Finding("broker", True, where)
+
+
+def _store(config: CloudConfig) -> Finding:
+    try:
+        store = Store(config.store.url)
+        store.ping()
+        store.close()
+    except StoreError as error:
+        return Finding("database", False, str(error), "correct [store] url, or start the database")
+    return Finding("database", True, config.store.url.split("@")[-1])
+
+
+def _provider(config: CloudConfig) -> Finding:
+    provider = app.provider_of(config)
+    try:
+        capacity = provider.capacity()
+    except app.VmError as error:
+        remedy = "install libvirt-daemon-driver-qemu and start libvirtd, or correct [provider] uri"
+        return Finding("libvirt", False, str(error), remedy)
+    finally:
+        provider.close()
+    detail = f"{capacity.memory_mib} MiB for machines, {capacity.boots} start at once"
+    return Finding("libvirt", True, detail)
+
+
+def _guests(_config: CloudConfig) -> Finding:
+    how = app.how_guests_run()
+    return Finding("guests", bool(how), how, "install Debian's qemu-system-x86")
+
+
+def _images(config: CloudConfig) -> Finding:
+    missing = app.missing_images(config)
+    remedy = f"run: roomkeeper-cloud image {config.guest}"
+    return Finding("images", not missing, ", ".join(missing) or "all there", remedy)
+
+
+def _disk(config: CloudConfig) -> Finding:
+    folder = Path(config.guest)
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free // 2**20
+    return Finding("disk", free >= DISK_MIB, f"{free} MiB free", f"free {DISK_MIB} MiB")

@@ -1,0 +1,106 @@
+"""Which machines answer: asked again and again on a thread of its own."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import structlog
+
+from cloud_bridge.types import Machine
+from cloud_bridge.vms.answers import answers
+
+log = structlog.get_logger()
+
+BOOTING_S, READY_S = 0.05, 5.0
+UNSURE = 3
+"""So many unanswered questions before silence counts."""
+
+Verdict = Literal["unknown", "silent", "ready", "lost"]
+
+
+@dataclass
+class _Watched:
+    machine: Machine
+    was_ready: bool
+    due: float = 0.0
+    misses: int = 0
+
+
+class Readiness:
+    """Asks every watched machine for its page; `on_change` is called when a verdict changes.
+
+    unknown: not asked often enough; silent: never answered; lost: answered once, not any more.
+    """
+
+    def __init__(
+        self,
+        on_change: Callable[[], None],
+        ask: Callable[[Machine], bool] = answers,
+        mono: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._on_change = on_change
+        self._ask = ask
+        self._mono = mono
+        self._watched: dict[str, _Watched] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="readiness", daemon=False)
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop asking, within 1 s."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)
+
+    def watch(self, machines: Iterable[Machine]) -> None:
+        """Ask these machines and no others; one that is `ready` already was before."""
+        with self._lock:
+            before, self._watched = self._watched, {}
+            for machine in machines:
+                known = before.get(machine.key)
+                if known is None or known.machine.token != machine.token:
+                    known = _Watched(machine, machine.phase == "ready")
+                self._watched[machine.key] = known
+
+    def verdict(self, machine: Machine) -> Verdict:
+        """Return what is known of the machine."""
+        with self._lock:
+            watched = self._watched.get(machine.key)
+            if watched is None or watched.machine.token != machine.token:
+                return "unknown"
+            return _verdict(watched)
+
+    def _run(self) -> None:
+        while not self._stop.wait(BOOTING_S):
+            for watched in self._due():
+                if self._stop.is_set():
+                    return
+                self._question(watched)
+
+    def _due(self) -> list[_Watched]:
+        now = self._mono()
+        with self._lock:
+            return [watched for watched in self._watched.values() if watched.due <= now]
+
+    def _question(self, watched: _Watched) -> None:
+        answered = self._ask(watched.machine)
+        with self._lock:
+            before = _verdict(watched)
+            watched.was_ready = watched.was_ready or answered
+            watched.misses = 0 if answered else watched.misses + 1
+            watched.due = self._mono() + (READY_S if answered else BOOTING_S)
+            changed = _verdict(watched) != before
+        if changed:
+            self._on_change()
+
+
+def _verdict(watched: _Watched) -> Verdict:
+    if watched.was_ready:
+        return "lost" if watched.misses >= UNSURE else "ready"
+    return "silent" if watched.misses >= UNSURE else "unknown"

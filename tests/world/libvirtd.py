@@ -1,0 +1,172 @@
+"""A real libvirtd of its own: settings, sockets and state in one folder, nothing left behind."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import libvirt
+
+from tests.world.supervisor import DIE_WITH_PARENT
+
+DAEMON = """\
+listen_tls = 0
+listen_tcp = 0
+unix_sock_dir = "{folder}"
+auth_unix_ro = "none"
+auth_unix_rw = "none"
+log_level = 3
+"""
+QEMU = """\
+user = "{uid}"
+group = "{gid}"
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+remember_owner = 0
+stdio_handler = "file"
+"""
+SYSTEM = ("/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/log/libvirt")
+NAMESPACE = "namespace"
+CAPABILITIES = "/var/cache/libvirt"
+"""What QEMU can do, found out by asking it for seconds: kept between daemons."""
+
+
+def prepare(folder: Path, cache: Path | None = None) -> tuple[list[str], dict[str, str], str]:
+    """Return the command line, the environment and the URI of a daemon that lives in `folder`.
+
+    As root the daemon would use the system's folders, so it gets its own in a mount namespace.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "libvirtd.conf"
+    config.write_text(DAEMON.format(folder=folder))
+    qemu = QEMU.format(uid=f"+{os.getuid()}", gid=f"+{os.getgid()}")
+    daemon = shutil.which("libvirtd") or "/usr/sbin/libvirtd"
+    line = [daemon, "--config", str(config), "--pid-file", str(folder / "libvirtd.pid")]
+    socket = folder / "libvirt-sock"
+    if os.getuid() != 0:
+        (folder / "config" / "libvirt").mkdir(parents=True, exist_ok=True)
+        (folder / "config" / "libvirt" / "qemu.conf").write_text(qemu)
+        env = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "CACHE")}
+        env |= {"XDG_RUNTIME_DIR": str(folder), "XDG_DATA_HOME": str(folder / "data")}
+        return line, env, f"qemu:///session?socket={socket}"
+    mounts = {system: folder / system.strip("/").replace("/", "-") for system in SYSTEM}
+    mounts[CAPABILITIES] = cache or folder / "cache"
+    for own in mounts.values():
+        own.mkdir(parents=True, exist_ok=True)
+    (mounts["/etc/libvirt"] / "qemu.conf").write_text(qemu)
+    steps = [f"readlink /proc/self/ns/mnt >> {folder / NAMESPACE}"]
+    for system, own in mounts.items():
+        steps += [f"mkdir -p {system}", f"mount --bind {own} {system}"]
+    script = " && ".join([*steps, 'exec "$0" "$@"'])
+    shell = ["unshare", "--mount", "--", "sh", "-c", script, *line]
+    return shell, {}, f"qemu:///system?socket={socket}"
+
+
+def members(folder: Path) -> list[int]:
+    """Return the process ids of the daemon in `folder` and of its guests, as the kernel knows."""
+    try:
+        namespaces = (folder / NAMESPACE).read_text().split()
+    except OSError:
+        namespaces = []
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) in (os.getpid(), os.getppid()):
+            continue
+        try:
+            inside = os.readlink(entry / "ns" / "mnt") in namespaces
+            # Without root there is no namespace, and the folder stands in the command line.
+            if inside or str(folder).encode() in (entry / "cmdline").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def end(folder: Path) -> list[int]:
+    """Kill the daemon in `folder` and its guests; return who had to be killed."""
+    killed = members(folder)
+    for pid in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while members(folder) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return killed
+
+
+class Libvirtd:
+    """Start, kill and restart a libvirtd; at the end its guests are killed too."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="roomkeeper-libvirtd-"))
+        cache = Path(tempfile.gettempdir()) / f"roomkeeper-libvirt-cache-{os.getuid()}"
+        self._line, self._env, self.uri = prepare(self.folder, cache)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*DIE_WITH_PARENT, *self._line],
+                env={**os.environ, **self._env},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                libvirt.open(self.uri).close()
+                return self
+            except libvirt.libvirtError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError((self.folder / "log").read_text()) from None
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Kill -9 the daemon; its guests live on."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def guests(self) -> list[int]:
+        """Return the process ids of the guests that run, whatever the daemon says."""
+        return [pid for pid in members(self.folder) if b"qemu-system" in _command(pid)]
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+        end(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def main() -> None:
+    """Run a daemon in a folder, in this process's place: FOLDER [CAPABILITIES-FOLDER]."""
+    line, env, _ = prepare(*(Path(argument).resolve() for argument in sys.argv[1:3]))
+    os.execvpe(line[0], line, {**os.environ, **env})
+
+
+if __name__ == "__main__":
+    main()
