@@ -35,6 +35,7 @@ stdio_handler = "file"
 """
 SYSTEM = ("/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/log/libvirt")
 NAMESPACE = "namespace"
+CACHE = Path(__file__).parents[2] / "build" / "libvirt-cache"
 CAPABILITIES = "/var/cache/libvirt"
 """What QEMU can do, found out by asking it for seconds: kept between daemons."""
 
@@ -107,8 +108,7 @@ class Libvirtd:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="roomkeeper-libvirtd-"))
-        cache = Path(tempfile.gettempdir()) / f"roomkeeper-libvirt-cache-{os.getuid()}"
-        self._line, self._env, self.uri = prepare(self.folder, cache)
+        self._line, self._env, self.uri = prepare(self.folder, CACHE)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
