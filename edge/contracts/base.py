@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 import msgspec
@@ -42,6 +43,7 @@ def make_id(room: str, boot: int, sequence: int) -> str:
     return f"{room}-{boot}-{sequence}"
 
 
+@lru_cache(maxsize=1024)
 def machine_key(organisation: str, uid: str, recurrence_id: str) -> str:
     """Return the key of the machine of one meeting instance, the same in every room and run."""
     return str(uuid5(MACHINE_NAMESPACE, f"{organisation}\n{uid}\n{recurrence_id}"))

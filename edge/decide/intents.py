@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from edge.contracts.base import Value
 from edge.contracts.signals import Meeting
@@ -29,11 +30,16 @@ class Intent:
 
 def choose(meeting: Meeting, intents: Sequence[Intent]) -> Intent:
     """Return the first intent one of whose tags the meeting carries, else the default one."""
-    wanted = {tag.lower().lstrip("#") for tag in meeting.categories}
+    wanted = _tags(meeting.categories)
     for intent in intents:
-        if wanted.intersection((intent.name, *intent.tags)):
+        if intent.name in wanted or not wanted.isdisjoint(intent.tags):
             return intent
     for intent in intents:
         if intent.name == DEFAULT:
             return intent
     return Intent(DEFAULT, "Meeting", ())
+
+
+@lru_cache(maxsize=1024)
+def _tags(categories: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(category.lower().lstrip("#") for category in categories)

@@ -20,7 +20,9 @@ def _presence(before: RoomState, after: RoomState) -> list[str]:
 
 
 def _lives(before: CoreState, after: CoreState) -> list[str]:
-    notes = []
+    notes: list[str] = []
+    if before.lives is after.lives:
+        return notes
     for key, life in after.lives.items():
         old = before.lives.get(key)
         if old is None or old.phase != life.phase:

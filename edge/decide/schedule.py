@@ -35,9 +35,11 @@ def machines(
     wanted = {}
     for life in lives.values():
         meeting = life.meeting
-        intent = choose(meeting, intents)
         soon = meeting.start <= now.wall + HORIZON_S
-        if not intent.vm or life.phase not in LIVE or not soon or life.end <= now.wall:
+        if life.phase not in LIVE or not soon or life.end <= now.wall:
+            continue
+        intent = choose(meeting, intents)
+        if not intent.vm:
             continue
         key = machine_key(organisation, meeting.uid, meeting.recurrence_id)
         machine = WantedMachine(

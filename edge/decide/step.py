@@ -80,14 +80,17 @@ class Core:
         return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
 
     def _bench(self, room: RoomState, situation: Situation, wanted: Wanted, now: Now) -> Bench:
+        common = Context(
+            occupied=room.presence.occupied,
+            active=situation.meeting == "active",
+            consent=room.consent,
+            trusted=now.trusted and room.clock_trusted,
+        )
+
         def context(actuator: str) -> Context:
-            return Context(
-                occupied=room.presence.occupied,
-                active=situation.meeting == "active",
-                consent=room.consent,
-                trusted=now.trusted and room.clock_trusted,
-                template=wanted[actuator][1].vm if actuator in wanted else "",
-            )
+            if actuator not in wanted:
+                return common
+            return replace(common, template=wanted[actuator][1].vm)
 
         def until(proposal: Proposal) -> float:
             if proposal.actuator in wanted:

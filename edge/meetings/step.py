@@ -28,8 +28,9 @@ def step(lives: Lives, moment: Moment) -> tuple[Lives, tuple[Effect, ...]]:
         after[key], effect = answer(after, key, moment.now)
         effects.extend([effect] if effect is not None else [])
     for key in order:
-        after[key], effect = _advance(after, key, moment)
-        effects.extend([effect] if effect is not None else [])
+        if after[key].phase in LIVE:
+            after[key], effect = _advance(after, key, moment)
+            effects.extend([effect] if effect is not None else [])
     named = tuple(replace(e, id=f"{moment.ident}.w{i}") for i, e in enumerate(effects))
     for effect in named:
         if effect.verb == "extend":
@@ -47,11 +48,13 @@ def step(lives: Lives, moment: Moment) -> tuple[Lives, tuple[Effect, ...]]:
 
 def _advance(lives: Lives, key: str, moment: Moment) -> tuple[Life, Effect | None]:
     """Return this life one instant further; whatever the calendar says, the room serves one."""
-    life, starts = lives[key], next_start(lives, key)
+    life, now, rules = lives[key], moment.now, moment.rules
+    if now.wall < life.meeting.start - rules.check_in_opens_s and life.phase == "booked":
+        return life, None
+    starts = next_start(lives, key)
     if life.phase == "active" and life.end > starts:
         life = replace(life, end=starts)
-    alone = free(lives, key)
-    return advance(life, moment.room.presence, starts, alone, moment.rules, moment.now)
+    return advance(life, moment.room.presence, starts, free(lives, key), rules, now)
 
 
 def next_due(lives: Lives, rules: MeetingRules, now: Now) -> float:
