@@ -7,7 +7,9 @@ PY := .venv/bin/python
 BOOT := tests/world/bootstrap.sh
 # Public recordings for tests and training; without them those tests skip by name.
 ROOMKEEPER_DATA ?= $(realpath $(wildcard ../shared/data))
+ifneq ($(ROOMKEEPER_DATA),)
 export ROOMKEEPER_DATA
+endif
 export PYTHONDONTWRITEBYTECODE = 1
 
 .PHONY: help demo test check bench lint format lock schema wasm wasm-check clean setup setup-python
