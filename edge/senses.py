@@ -12,7 +12,7 @@ from edge.contracts.decision import Decision
 from edge.contracts.signals import Signal, SourceChanged
 from edge.decide.core import CoreState
 from edge.fusion.evidence import fresh
-from edge.fusion.state import Consent, Reading, RoomState
+from edge.fusion.state import MOVING, Consent, Reading, RoomState
 from edge.perception.errors import PerceptionError
 from edge.perception.occupancy import FeatureHistory, OccupancyFeatures, OccupancyModel
 from edge.perception.people import PeopleCounter
@@ -125,7 +125,7 @@ def _occupancy(
             temperature=_value(state.readings.get("temperature"), mono),
             illuminance=_value(state.readings.get("illuminance"), mono),
             co2=_value(state.readings.get("co2"), mono),
-            motion=any(r.value > 0 for r in state.motion.values()) if state.motion else None,
+            motion=any(r.value == MOVING for r in state.motion.values()) if state.motion else None,
             level_db=_value(state.level, mono),
         )
         return history.features(mono)

@@ -7,7 +7,7 @@ still and listen); the model on slow air-quality readings only tips the scales.
 
 import math
 
-from edge.fusion.state import Evidence, FusionRules, Reading, RoomState
+from edge.fusion.state import CEASED, MOVING, Evidence, FusionRules, Reading, RoomState
 
 SEEN = 4.0
 UNSEEN = -2.5
@@ -44,7 +44,7 @@ def stale_at(state: RoomState, rules: FusionRules) -> list[float]:
         (state.voice, rules.voice_stale_s),
         (state.estimate, rules.estimate_stale_s),
     ]
-    ends += [(reading, rules.motion_stale_s) for reading in state.motion.values()]
+    ends += [(r, rules.motion_stale_s) for r in state.motion.values() if r.value != MOVING]
     return [reading.at + limit for reading, limit in ends if reading is not None]
 
 
@@ -62,11 +62,12 @@ def _voice(voice: Reading) -> Evidence:
 def _motion(state: RoomState, rules: FusionRules, mono: float) -> list[Evidence]:
     found = []
     for source, reading in sorted(state.motion.items()):
-        if fresh(reading, rules.motion_stale_s, mono) is None:
-            continue
-        if reading.value:
+        if reading.value == MOVING:
+            # A sensor says when motion begins and ends, nothing between: it goes on until then.
             found.append(Evidence(source, MOTION, "motion"))
-        elif fresh(reading, rules.motion_stale_s / 4, mono) is not None:
+        elif fresh(reading, rules.motion_stale_s, mono) is None:
+            continue
+        elif reading.value == CEASED and fresh(reading, rules.motion_stale_s / 4, mono) is not None:
             found.append(Evidence(source, RECENT_MOTION, "motion just now"))
         else:
             says = f"no motion for {mono - reading.at:.0f} s"

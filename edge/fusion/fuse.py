@@ -21,7 +21,16 @@ from edge.contracts.signals import (
     SourceChanged,
 )
 from edge.fusion.evidence import fresh, gather, stale_at
-from edge.fusion.state import FusionRules, Presence, Reading, RoomState, SourceState
+from edge.fusion.state import (
+    CEASED,
+    MOVING,
+    STILL,
+    FusionRules,
+    Presence,
+    Reading,
+    RoomState,
+    SourceState,
+)
 
 ODDS_LIMIT = 30.0
 PEOPLE_LIMIT = 1000
@@ -78,7 +87,7 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
             reading = Reading(signal.value, signal.source, now.mono)
             return replace(state, readings={**state.readings, signal.quantity: reading})
         case MotionChanged():
-            reading = Reading(float(signal.active), signal.source, now.mono)
+            reading = Reading(_motion(state, signal), signal.source, now.mono)
             return replace(state, motion={**state.motion, signal.source: reading})
         case OccupancyEstimated():
             return replace(state, estimate=Reading(signal.probability, signal.source, now.mono))
@@ -106,7 +115,19 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
             return state
 
 
+def _motion(state: RoomState, signal: MotionChanged) -> float:
+    """A sensor's first word may be "no motion": only one that saw some can have ceased to."""
+    if signal.active:
+        return MOVING
+    before = state.motion.get(signal.source)
+    return CEASED if before is not None and before.value > STILL else STILL
+
+
 def _source(state: RoomState, signal: SourceChanged, now: Now) -> RoomState:
+    if signal.health == "lost" and signal.source in state.motion:
+        # Nobody would say any more that the motion ended.
+        moving = {name: r for name, r in state.motion.items() if name != signal.source}
+        state = replace(state, motion=moving)
     known = SourceState(signal.health, signal.reason, now.wall, signal.errors)
     return replace(state, sources={**state.sources, signal.source: known})
 

@@ -20,6 +20,10 @@ class Reading:
     at: float
 
 
+MOVING, CEASED, STILL = 1.0, 0.5, 0.0
+"""What a motion sensor says: it sees motion, it did until `at`, it has not seen any."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one source says of presence: log-odds (positive: somebody) and in words."""

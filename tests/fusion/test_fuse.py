@@ -270,3 +270,22 @@ def test_a_thousand_sensors_do_not_overflow():
     motion = {f"pir{n}": Reading(0.0, f"pir{n}", 1000.0) for n in range(1300)}
     picture.state = RoomState(motion=motion)
     assert picture.say(Woke(), at=60).probability == 0.0
+
+
+def test_a_sensors_first_word_that_nothing_moves_is_no_motion_just_now():
+    picture = Picture()
+    picture.say(MotionChanged("node:a", False))
+    assert [x.says for x in picture.state.presence.evidence] == ["no motion for 0 s"]
+    picture.say(MotionChanged("node:a", True))
+    picture.say(MotionChanged("node:a", False))
+    assert [x.says for x in picture.state.presence.evidence] == ["motion just now"]
+
+
+def test_motion_goes_on_until_the_board_says_otherwise_or_is_lost():
+    picture = Picture()
+    picture.say(MotionChanged("node:a", True))
+    picture.say(Woke(), at=3600)
+    assert picture.state.presence.occupied
+    picture.say(SourceChanged("node:a", "lost", "silent"))
+    assert picture.state.motion == {}
+    assert not picture.state.presence.known
