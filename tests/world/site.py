@@ -7,6 +7,7 @@ Every process is a child of the supervisor, listens on a free loopback port and 
 import base64
 import json
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge.journal import open_reader
+from tests.world import libvirtd
 from tests.world.mosquitto import free_port
 from tests.world.servers import CONFIG as RADICALE
 from tests.world.supervisor import Supervisor, python, sweep
@@ -151,6 +154,34 @@ port = {ports.edge}
 """
 
 
+CLOUD_TOML = """# A service that lives for some minutes. See config/cloud.toml for every key.
+guest = "{guest}"
+
+[broker]
+port = {ports.site}
+
+[store]
+url = "cloud.db"
+
+[provider]
+uri = "{site.hypervisor}"
+
+[templates.demo-small]
+memory_mib = 128
+lead_s = {site.wishes.lead_s}
+grace_s = 3.0
+boot_s = 60.0
+
+[health]
+ingest_port = {ports.ingest}
+reconcile_port = {ports.reconcile}
+"""
+
+CAPABILITIES = ROOT / "build" / "libvirt-cache"
+QUIET_ROWS = 20
+"""Rows that may be on their way: the room goes on writing while it is asked."""
+
+
 class SiteError(Exception):
     """A part of the site did not come up; the text names its log."""
 
@@ -250,6 +281,8 @@ class Site:
     def close(self) -> list[str]:
         """Stop every part; return what had to be killed."""
         stubborn = self.supervisor.close()
+        # Guests outlive their daemon, as they should; here nobody is left to want them.
+        libvirtd.end(self.folder / "libvirt")
         return stubborn + sweep(str(self.folder))
 
     def book(self, uid: str, start: float, end: float, summary: str) -> None:
@@ -284,6 +317,34 @@ class Site:
             ENV,
         )  # fmt: skip
 
+    def _service(self) -> None:
+        home = self.folder / "libvirt"
+        _, _, self.hypervisor = libvirtd.prepare(home)
+        self.supervisor.start(
+            "libvirtd", python("-m", "tests.world.libvirtd", str(home), str(CAPABILITIES)), ENV
+        )
+        guest = ROOT / "build" / "guest"
+        if not (guest / "manifest.json").exists():
+            self.tell("demo", "building the small guest (kept in build/guest)")
+            subprocess.run(
+                [str(BIN / "roomkeeper-cloud"), "image", str(guest)], check=True, timeout=120
+            )
+        config = self.folder / "cloud.toml"
+        config.write_text(CLOUD_TOML.format(site=self, ports=self.ports, guest=guest))
+        wait_for("libvirtd", (home / "libvirt-sock").exists, 40, self._log("libvirtd"))
+        for name, port in (("ingest", self.ports.ingest), ("reconcile", self.ports.reconcile)):
+            self.supervisor.start(name, [str(BIN / "roomkeeper-cloud"), name, str(config)], ENV)
+            wait_for(name, lambda p=port: healthy(p), 60, self._log(name))
+
+    def service_has_all(self) -> bool:
+        """Return whether the service has acknowledged every durable row of the room."""
+        with open_reader(self.journal) as reader:
+            meta = reader.meta()
+        return int(str(meta.get("cursor", 0))) >= int(str(meta.get("head_seq", 0))) - QUIET_ROWS
+
+    def _log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
     def _room(self) -> None:
         config = self.folder / "room.toml"
         secret = self.folder / "calendar.password"
@@ -291,7 +352,7 @@ class Site:
         secret.write_text(self.password + "\n")
         config.write_text(ROOM_TOML.format(site=self, ports=self.ports, root=ROOT, room=ROOM))
         self.supervisor.start("edge", [str(BIN / "roomkeeper-edge"), "run", str(config)], ENV)
-        wait_for("the room", lambda: healthy(self.ports.edge), 30, self.logs / "edge.log")
+        wait_for("the room", lambda: healthy(self.ports.edge), 30, self._log("edge"))
 
     def _brokers(self) -> None:
         for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
@@ -301,7 +362,7 @@ class Site:
             config.write_text(MOSQUITTO.format(port=port, folder=f"{home}/"))
             self.supervisor.start(name, ["mosquitto", "-c", str(config)])
         for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
-            wait_for(name, lambda p=port: listens(p), 10, self.logs / f"{name}.log")
+            wait_for(name, lambda p=port: listens(p), 10, self._log(name))
 
     def _calendar(self) -> None:
         home = self.folder / "calendar"
@@ -311,7 +372,7 @@ class Site:
         config.write_text(RADICALE.format(port=self.ports.calendar, folder=home))
         self.supervisor.start("calendar", python("-m", "radicale", "--config", str(config)))
         url = f"http://127.0.0.1:{self.ports.calendar}/"
-        wait_for("calendar", lambda: answers(url), 20, self.logs / "calendar.log")
+        wait_for("calendar", lambda: answers(url), 20, self._log("calendar"))
         request = urllib.request.Request(
             self.calendar_url, method="MKCALENDAR", headers=_basic(self.password)
         )
