@@ -1,0 +1,96 @@
+"""cloud.toml: a mistake is an error that says where and what is allowed."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from cloud_bridge.cli import main
+from cloud_bridge.config import CloudConfig, ConfigError, TemplateSection, load_cloud
+
+SHIPPED = Path(__file__).parents[2] / "config" / "cloud.toml"
+MINIMAL = "[templates.small]\n"
+
+
+def load(tmp_path: Path, text: str) -> CloudConfig:
+    path = tmp_path / "cloud.toml"
+    path.write_text(text)
+    return load_cloud(path)
+
+
+def test_the_shipped_file_is_right_and_names_every_setting() -> None:
+    load_cloud(SHIPPED)
+    table = tomllib.loads(SHIPPED.read_text())
+    for field in msgspec.structs.fields(CloudConfig):
+        if field.name == "templates":
+            assert set(table["templates"]["demo-small"]) == set(TemplateSection.__struct_fields__)
+        elif isinstance(table[field.name], dict):
+            assert set(table[field.name]) == set(field.type.__struct_fields__)
+    assert set(table) == set(CloudConfig.__struct_fields__)
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    config = load(tmp_path, MINIMAL)
+    assert config.store.url == f"sqlite:///{tmp_path}/cloud.db"
+    assert config.provider.uri == f"qemu:///embed?root={tmp_path}/machines"
+    assert config.templates["small"].kernel == f"{tmp_path}/guest/vmlinux"
+    other = '[store]\nurl = "postgresql+psycopg://u@h/d"\n[provider]\nuri = "qemu:///system"\n'
+    config = load(tmp_path, other + MINIMAL)
+    assert config.store.url == "postgresql+psycopg://u@h/d"
+    assert config.provider.uri == "qemu:///system"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "at least one"),
+        ("surprise = 1\n" + MINIMAL, "surprise"),
+        ("[templates.small]\nmemory_mb = 128\n", "did you mean 'memory_mib'"),
+        ("[templates.small]\nmemory_mib = 1\n", ">= 64"),
+        ("[templates.small]\nlead_s = nan\n", "lead_s"),
+        ('[templates.small]\nboard = "i440fx"\n', "i440fx"),
+        ('[templates.small]\nkernel = "k"\n', "kernel and initramfs together"),
+        ('[templates.small]\nkernel = "k"\ninitramfs = "i"\n', "a file that exists"),
+        ('[templates."Big One"]\n', "templates"),
+        ("[broker]\nport = 70000\n" + MINIMAL, "65535"),
+        ('[broker]\ncert = "c"\n' + MINIMAL, "cert and key together"),
+        ('[broker]\nca = "missing.pem"\n' + MINIMAL, "missing.pem"),
+        ("[health]\ningest_port = 1\nreconcile_port = 1\n" + MINIMAL, "another port"),
+        ('name = "../x"\n' + MINIMAL, "name"),
+        ("name = \n", "TOML"),
+    ],
+)
+def test_a_mistake_is_refused_with_its_remedy(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, text)
+    assert says in str(raised.value)
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_the_commands_tell_a_mistake_without_a_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.toml"
+    path.write_text("surprise = 1\n")
+    for command in ("check-config", "ingest", "reconcile", "machines", "doctor"):
+        done = CliRunner().invoke(main, [command, str(path)])
+        assert done.exit_code == 1, command
+        assert "surprise" in done.output
+        assert "Traceback" not in done.output
+    path.write_text(MINIMAL)
+    done = CliRunner().invoke(main, ["check-config", str(path)])
+    assert (done.exit_code, "small" in done.output) == (0, True)
+    done = CliRunner().invoke(main, ["machines", str(path), "--retry", "k"])
+    assert done.exit_code == 1
+    assert "no attempts" in done.output
+
+
+@pytest.mark.slow
+def test_the_doctor_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.toml"
+    path.write_text("[broker]\nport = 1\n" + MINIMAL)
+    done = CliRunner().invoke(main, ["doctor", str(path)])
+    assert done.exit_code == 1
+    assert "FAIL broker" in done.output
+    assert "run: roomkeeper-cloud image" in done.output
+    assert "ok   libvirt" in done.output

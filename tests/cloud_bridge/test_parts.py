@@ -1,0 +1,203 @@
+"""The reconciler's parts: clock, readiness, census, workers, claims."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.reconcile.census import census, remembered
+from cloud_bridge.reconcile.clock import SETTLE_S, Clock
+from cloud_bridge.reconcile.readiness import Readiness
+from cloud_bridge.reconcile.workers import Workers
+from cloud_bridge.store import Intended, MachineStore, Store, StoreError
+from cloud_bridge.types import Action, Attempt, Create, Delete, Forget, Machine
+from edge.contracts.wire import MachineReport, MachinesMessage
+from tests.cloud_bridge.cases import SMALL, T0, TEMPLATES, machine, now
+from tests.world.waiting import until
+
+
+def nobody() -> None:
+    return
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[MachineStore]:
+    opened = Store(f"sqlite:///{tmp_path}/s.db")
+    yield MachineStore(opened)
+    opened.close()
+
+
+def test_a_clock_is_distrusted_for_a_while_after_a_jump_and_when_never_set() -> None:
+    wall, mono = [T0], [0.0]
+    clock = Clock(lambda: wall[0], lambda: mono[0])
+    assert clock.now().trusted
+    wall[0] -= 3600
+    assert not clock.now().trusted
+    wall[0] += SETTLE_S - 1
+    mono[0] += SETTLE_S - 1
+    assert not clock.now().trusted
+    wall[0] += 1
+    mono[0] += 1
+    assert clock.now().trusted
+    assert not Clock(lambda: 0.0, lambda: 0.0).now().trusted
+
+
+class Pages:
+    """Who answers, and how often each was asked."""
+
+    def __init__(self) -> None:
+        self.answering: set[str] = set()
+        self.asked: dict[str, int] = {}
+
+    def ask(self, asked: Machine) -> bool:
+        self.asked[asked.key] = self.asked.get(asked.key, 0) + 1
+        return asked.key in self.answering
+
+
+@pytest.fixture
+def pages() -> Pages:
+    return Pages()
+
+
+@pytest.fixture
+def readiness(pages: Pages) -> Iterator[Readiness]:
+    made = Readiness(nobody, pages.ask)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_silence_counts_after_some_questions_and_an_answer_at_once(
+    pages: Pages, readiness: Readiness
+) -> None:
+    booting = machine(phase="booting", token="t")
+    assert readiness.verdict(booting) == "unknown"
+    readiness.watch([booting])
+    until(lambda: readiness.verdict(booting) == "silent")
+    pages.answering.add("k")
+    until(lambda: readiness.verdict(booting) == "ready")
+    another = machine(phase="booting", token="another machine of the same key")
+    assert readiness.verdict(another) == "unknown"
+
+
+def test_a_machine_once_ready_is_lost_not_silent(pages: Pages, readiness: Readiness) -> None:
+    was_ready = machine(phase="ready")
+    readiness.watch([was_ready])
+    assert readiness.verdict(was_ready) == "ready"
+    until(lambda: readiness.verdict(was_ready) == "lost")
+
+
+def counted(
+    listed: list[Machine],
+    readiness: Readiness,
+    written: tuple[Intended, ...] = (),
+    busy: dict[str, Action] | None = None,
+    elsewhere: frozenset[str] = frozenset(),
+    at: float = 710,
+) -> dict[str, str]:
+    found = census(listed, written, busy or {}, elsewhere, readiness, TEMPLATES, now(at))
+    assert len({each.key for each in found}) == len(found)
+    return {each.key: each.phase for each in found}
+
+
+def test_the_census_tells_what_is_there_what_is_under_way_and_what_is_missing(
+    pages: Pages, readiness: Readiness
+) -> None:
+    booting = machine(phase="booting")
+    create = Create("k", "m", ("a",), SMALL, T0)
+    delete = Delete("k", "why")
+    assert counted([booting], readiness) == {"k": "booting"}
+    assert counted([booting], readiness, busy={"k": delete}) == {"k": "ending"}
+    assert counted([booting], readiness, busy={"k": create}) == {"k": "creating"}
+    assert counted([booting], readiness, elsewhere=frozenset("k")) == {"k": "creating"}
+    assert counted([machine(phase="dead")], readiness) == {"k": "dead"}
+    assert counted([], readiness, busy={"k": create}) == {"k": "creating"}
+    begun, planned = Intended(booting, True, T0), Intended(booting, False, T0)
+    assert counted([], readiness, (begun,)) == {"k": "dead"}
+    assert counted([], readiness, (planned,)) == {}
+    assert counted([], readiness, (begun,), busy={"k": delete}) == {"k": "ending"}
+    assert counted([], readiness, (begun,), elsewhere=frozenset("k")) == {"k": "creating"}
+    stranger = machine(phase="booting", ours=False)
+    assert counted([stranger], readiness) == {"k": "booting"}
+
+
+def test_an_overdue_machine_found_again_is_asked_before_it_is_judged(
+    pages: Pages, readiness: Readiness
+) -> None:
+    old = machine(phase="booting")
+    assert counted([old], readiness, at=5000) == {"k": "creating"}
+    readiness.watch([old])
+    until(lambda: counted([old], readiness, at=5000) == {"k": "booting"})
+    pages.answering.add("k")
+    until(lambda: counted([old], readiness, at=5000) == {"k": "ready"})
+
+
+def test_that_a_machine_was_ready_outlives_the_reconciler() -> None:
+    listed, note = machine(phase="booting", token="t"), machine(phase="ready", token="t")
+    assert remembered(listed, Intended(note, True, T0)).phase == "ready"
+    assert remembered(listed, None).phase == "booting"
+    other = machine(phase="ready", token="u")
+    assert remembered(listed, Intended(other, True, T0)).phase == "booting"
+
+
+def test_one_action_a_key_at_a_time_and_a_failed_one_waits() -> None:
+    gate = threading.Event()
+    done: list[Action] = []
+
+    def do(action: Action) -> None:
+        gate.wait(10)
+        done.append(action)
+        if action.key == "bad":
+            raise RuntimeError("as hypervisors do")
+
+    workers = Workers(2, do, nobody)
+    workers.start()
+    assert workers.give(Forget("k"))
+    assert not workers.give(Forget("k"))
+    assert workers.give(Forget("bad"))
+    assert set(workers.busy()) == {"k", "bad"}
+    gate.set()
+    until(lambda: not workers.busy())
+    assert workers.give(Forget("k"))
+    assert not workers.give(Forget("bad"))
+    until(lambda: len(done) == 3)
+    workers.stop()
+
+
+def test_a_key_is_claimed_by_one_owner_until_its_time_is_over(store: MachineStore) -> None:
+    assert store.claim("k", "one", T0, 30)
+    assert store.claim("k", "one", T0 + 1, 30)
+    assert not store.claim("k", "two", T0 + 2, 30)
+    assert store.claimed_by_others("two", T0 + 2) == {"k"}
+    assert store.claimed_by_others("one", T0 + 2) == frozenset()
+    assert store.claim("k", "two", T0 + 40, 30)
+    store.release("one")
+    assert not store.claim("k", "one", T0 + 41, 30)
+    store.release("two", "k")
+    assert store.claim("k", "one", T0 + 41, 30)
+
+
+def test_rows_come_back_as_they_were_written(store: MachineStore) -> None:
+    attempt = Attempt("k", 2, T0, True, "why")
+    store.set_attempt(Attempt("k", 1, T0))
+    store.set_attempt(attempt)
+    assert store.attempts() == [attempt]
+    assert store.forget_attempts("k")
+    assert not store.forget_attempts("k")
+    store.intend(machine(phase="creating"), begun=False, at=T0)
+    store.intend(machine(), begun=True, at=T0)
+    assert store.intended() == [Intended(machine(), True, T0)]
+    store.cross_out("k")
+    assert store.intended() == []
+    message = MachinesMessage("a", T0, (MachineReport("k", "m", "small", "ready", T0),))
+    store.set_report(message)
+    assert store.reports() == {"a": message}
+
+
+def test_a_database_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="nonsense"):
+        Store("nonsense://x")
+    (tmp_path / "file").write_text("no database at all, but a text of some length")
+    with pytest.raises(StoreError, match="database"):
+        Store(f"sqlite:///{tmp_path}/file")
