@@ -109,6 +109,20 @@ def test_the_rate_of_a_minute_holds_and_says_when_the_next_may_come():
     assert check(rule, 60, memory=memory, mono=1030.0).retry_at == 1070.0
 
 
+def test_what_is_a_minute_old_is_forgotten_but_for_the_last_change():
+    memory = GateMemory(50, (1000.0, 1001.0))
+    assert check(LAMP, 60, memory=memory, mono=1060.0).memory.changes == (1001.0, 1060.0)
+    assert check(LAMP, 60, memory=memory, mono=1059.9).memory.changes == (1000.0, 1001.0, 1059.9)
+    assert check(LAMP, 60, memory=memory, mono=5000.0).memory.changes == (1001.0, 5000.0)
+
+
+def test_one_change_a_minute_is_one_change_a_minute():
+    rule = GateRule("lamp", 0, 100, rate_per_min=1)
+    memory = check(rule, 50).memory
+    assert check(rule, 60, memory=memory, mono=1059.9).rule == "rate"
+    assert check(rule, 60, memory=memory, mono=1060.0).passed
+
+
 def test_a_rule_that_lets_no_change_through_says_so():
     answer = check(GateRule("lamp", 0, 100, rate_per_min=0), 50)
     assert (answer.passed, answer.rule, answer.retry_at) == (False, "rate", None)
@@ -117,7 +131,14 @@ def test_a_rule_that_lets_no_change_through_says_so():
 
 @pytest.mark.parametrize(
     ("last", "value", "passes"),
-    [(50, 60, True), (50, 61, False), (50, 39, False), (0.1, 0.3 + 9.8, True), ("x", 99, True)],
+    [
+        (50, 60, True),
+        (50, 61, False),
+        (50, 39, False),
+        (0.1, 0.3 + 9.8, True),
+        (0, 10 + 1e-9, True),
+        ("x", 99, True),
+    ],
 )
 def test_the_step_from_the_last_value_is_bounded(last, value, passes):
     answer = check(GateRule("lamp", 0, 100, step=10), value, memory=GateMemory(last))
