@@ -34,7 +34,6 @@ remember_owner = 0
 stdio_handler = "file"
 """
 SYSTEM = ("/etc/libvirt", "/run/libvirt", "/var/lib/libvirt", "/var/log/libvirt")
-NAMESPACE = "namespace"
 CACHE = Path(__file__).parents[2] / "build" / "libvirt-cache"
 CAPABILITIES = "/var/cache/libvirt"
 """What QEMU can do, found out by asking it for seconds: kept between daemons."""
@@ -57,34 +56,31 @@ def prepare(folder: Path, cache: Path | None = None) -> tuple[list[str], dict[st
         (folder / "config" / "libvirt" / "qemu.conf").write_text(qemu)
         env = {f"XDG_{kind}_HOME": str(folder / kind.lower()) for kind in ("CONFIG", "CACHE")}
         env |= {"XDG_RUNTIME_DIR": str(folder), "XDG_DATA_HOME": str(folder / "data")}
+        env["TMPDIR"] = str(folder)
         return line, env, f"qemu:///session?socket={socket}"
     mounts = {system: folder / system.strip("/").replace("/", "-") for system in SYSTEM}
     mounts[CAPABILITIES] = cache or folder / "cache"
     for own in mounts.values():
         own.mkdir(parents=True, exist_ok=True)
     (mounts["/etc/libvirt"] / "qemu.conf").write_text(qemu)
-    steps = [f"readlink /proc/self/ns/mnt >> {folder / NAMESPACE}"]
+    steps = []
     for system, own in mounts.items():
         steps += [f"mkdir -p {system}", f"mount --bind {own} {system}"]
     script = " && ".join([*steps, 'exec "$0" "$@"'])
     shell = ["unshare", "--mount", "--", "sh", "-c", script, *line]
-    return shell, {}, f"qemu:///system?socket={socket}"
+    return shell, {"TMPDIR": str(folder)}, f"qemu:///system?socket={socket}"
 
 
 def members(folder: Path) -> list[int]:
-    """Return the process ids of the daemon in `folder` and of its guests, as the kernel knows."""
-    try:
-        namespaces = (folder / NAMESPACE).read_text().split()
-    except OSError:
-        namespaces = []
+    """Return the process ids of the daemon in `folder` and of its guests."""
+    # The daemon hands TMPDIR on to its guests, whose command lines need not name the folder.
+    mark = f"TMPDIR={folder}\0".encode()
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) in (os.getpid(), os.getppid()):
             continue
         try:
-            inside = os.readlink(entry / "ns" / "mnt") in namespaces
-            # Without root there is no namespace, and the folder stands in the command line.
-            if inside or str(folder).encode() in (entry / "cmdline").read_bytes():
+            if mark in (entry / "environ").read_bytes():
                 found.append(int(entry.name))
         except OSError:
             continue

@@ -15,7 +15,8 @@ from cloud_bridge.vms.base import VmError, VmRefusedError
 from cloud_bridge.vms.domain import Image
 from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
 from tests.cloud_bridge.service import new_key
-from tests.world.libvirtd import Libvirtd, end
+from tests.world.libvirtd import Libvirtd
+from tests.world.supervisor import sweep
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -32,7 +33,7 @@ def uri(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     # A socket's path has 107 characters at most.
     root = tmp_path_factory.mktemp("e")
     yield f"qemu:///embed?root={root}"
-    end(root)
+    sweep(str(root))
 
 
 @pytest.fixture(scope="module")
