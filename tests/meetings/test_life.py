@@ -380,3 +380,32 @@ def test_the_room_serves_the_active_meeting_before_the_open_one():
     assert upcoming(diary.lives, EPOCH + 600) is None
     assert current({}, 0.0) is None
     assert Diary().due() == math.inf
+
+
+def test_what_only_touches_does_not_overlap_whoever_came_first():
+    diary = Diary()
+    diary.read(meeting("late", 2400.0))
+    diary.read(meeting("late", 2400.0), meeting("early", 600.0), at=1.0)
+    assert diary.phase("early") == "open"
+    assert diary.verbs() == ["accept", "accept"]
+
+
+def test_a_walk_up_at_the_very_edge_of_other_meetings():
+    diary = at_phase("active")
+    diary.run(2400.0, EMPTY)
+    (effect,) = diary.ask("book", seconds=60.0)
+    assert (effect.end - EPOCH, effect.meeting.title) == (2460.0, "Walk-up meeting")
+    diary = Diary(presence=UNKNOWN)
+    diary.read(meeting())
+    assert diary.ask("book", at=600.0) == ()
+    assert Diary().ask("book", seconds=86_400.0, title="Day")[0].meeting.title == "Day"
+
+
+def test_reasons_say_what_presence_rested_on():
+    diary = at_phase("open")
+    diary.wake(600.0, HERE)
+    assert diary.life().reason == "people are here (3 people in view)"
+    diary = at_phase("active", empty_end_s=30.0)
+    diary.wake(700.0, EMPTY)
+    diary.wake(730.0)
+    assert diary.life().reason == "empty for 30 s"
