@@ -2,9 +2,9 @@
 
 import ctypes
 import mmap
+import os
 import platform
 import subprocess
-import tempfile
 import time
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,8 @@ Accel = Literal["kvm", "tcg"]
 PROBE_S = 3.0
 # mov al,16; out 0xf4,al; hlt: QEMU's debug exit device ends the process with 16 * 2 + 1.
 PROBE_CODE, PROBE_EXIT = bytes.fromhex("b010e6f4f4"), 33
+DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+"""A guest that hangs in a useless KVM spins for ever, also when its parent was killed."""
 RDTSC = bytes.fromhex("0f3148c1e2204809d0c3")
 """rdtsc; shl rdx,32; or rax,rdx; ret"""
 
@@ -30,16 +32,20 @@ def best(qemu: str = "qemu-system-x86_64") -> Accel:
 
 def runs(qemu: str, accel: Accel, seconds: float) -> bool:
     """Return whether a guest of one instruction ends itself within `seconds`."""
-    with tempfile.NamedTemporaryFile(prefix="roomkeeper-probe-") as disk:
-        disk.write(PROBE_CODE.ljust(510, b"\0") + b"\x55\xaa")
-        disk.flush()
-        command = [qemu, "-accel", accel, "-M", "pc", "-m", "16", "-nodefaults", "-display", "none"]
-        command += ["-no-user-config", "-no-reboot", "-device", "isa-debug-exit,iobase=0xf4"]
-        command += ["-drive", f"file={disk.name},format=raw,if=floppy,readonly=on"]
-        try:
-            done = subprocess.run(command, timeout=seconds, capture_output=True, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return False
+    disk = os.memfd_create("probe")
+    try:
+        os.write(disk, PROBE_CODE.ljust(510, b"\0") + b"\x55\xaa")
+        command = [*DIE_WITH_US, qemu, "-accel", accel, "-M", "pc", "-m", "16", "-nodefaults"]
+        command += ["-display", "none", "-no-user-config", "-no-reboot"]
+        command += ["-device", "isa-debug-exit,iobase=0xf4"]
+        command += ["-drive", f"file=/proc/self/fd/{disk},format=raw,if=floppy,readonly=on"]
+        done = subprocess.run(
+            command, timeout=seconds, pass_fds=[disk], capture_output=True, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    finally:
+        os.close(disk)
     return done.returncode == PROBE_EXIT
 
 

@@ -1,10 +1,15 @@
 """How guests run here is tried, not believed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cloud_bridge.vms import accel
+from tests.world.waiting import until
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
@@ -12,6 +17,23 @@ def test_emulation_runs_a_guest_and_nonsense_does_not() -> None:
     assert accel.runs("qemu-system-x86_64", "tcg", 20.0)
     assert not accel.runs("qemu-system-x86_64", "tcg", 0.001)
     assert not accel.runs("no-such-emulator", "tcg", 1.0)
+
+
+def test_a_probe_ends_with_who_asked(tmp_path: Path) -> None:
+    """Stands in for QEMU with a program that never ends, and kills the process that probes."""
+    pidfile = tmp_path / "pid"
+    endless = tmp_path / "endless"
+    endless.write_text(
+        f"#!/bin/sh\necho $$ > {pidfile}.part\nmv {pidfile}.part {pidfile}\nexec sleep 1000\n"
+    )
+    endless.chmod(0o755)
+    code = f"from cloud_bridge.vms import accel; accel.runs({str(endless)!r}, 'kvm', 1000)"
+    prober = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
+    until(pidfile.exists)
+    prober.kill()
+    prober.wait(10)
+    process = Path("/proc") / pidfile.read_text().strip()
+    until(lambda: not process.exists() or ") Z" in (process / "stat").read_text())
 
 
 def test_the_counter_runs_at_the_rate_the_processor_states() -> None:
