@@ -262,6 +262,7 @@ class Site:
         self.logs = folder / "log"
         self.logs.mkdir(parents=True)
         self.supervisor = Supervisor(self.logs, tell)
+        self.env = {**ENV, "TMPDIR": str(folder)}
         self.password = "demo"
         self.journal = folder / "room.journal"
 
@@ -306,7 +307,7 @@ class Site:
                 "-m", "tests.world.devices", "--port", port,
                 "--device", "ceiling", "--device", "radiator",
             ),
-            ENV,
+            self.env,
         )  # fmt: skip
         self.supervisor.start(
             "board",
@@ -314,7 +315,7 @@ class Site:
                 "-m", "tests.world.board", "--port", port, "--room", ROOM, "--node", "board1",
                 "--people", ",".join(f"{at:g}:{count}" for at, count in self.media.people),
             ),
-            ENV,
+            self.env,
         )  # fmt: skip
 
     def _service(self) -> None:
@@ -333,7 +334,9 @@ class Site:
         config.write_text(CLOUD_TOML.format(site=self, ports=self.ports, guest=guest))
         wait_for("libvirtd", (home / "libvirt-sock").exists, 40, self._log("libvirtd"))
         for name, port in (("ingest", self.ports.ingest), ("reconcile", self.ports.reconcile)):
-            self.supervisor.start(name, [str(BIN / "roomkeeper-cloud"), name, str(config)], ENV)
+            self.supervisor.start(
+                name, [str(BIN / "roomkeeper-cloud"), name, str(config)], self.env
+            )
             wait_for(name, lambda p=port: healthy(p), 60, self._log(name))
 
     def service_has_all(self) -> bool:
@@ -351,7 +354,7 @@ class Site:
         secret.touch(mode=0o600)
         secret.write_text(self.password + "\n")
         config.write_text(ROOM_TOML.format(site=self, ports=self.ports, root=ROOT, room=ROOM))
-        self.supervisor.start("edge", [str(BIN / "roomkeeper-edge"), "run", str(config)], ENV)
+        self.supervisor.start("edge", [str(BIN / "roomkeeper-edge"), "run", str(config)], self.env)
         wait_for("the room", lambda: healthy(self.ports.edge), 30, self._log("edge"))
 
     def _brokers(self) -> None:
@@ -360,7 +363,7 @@ class Site:
             home.mkdir()
             config = home / "mosquitto.conf"
             config.write_text(MOSQUITTO.format(port=port, folder=f"{home}/"))
-            self.supervisor.start(name, ["mosquitto", "-c", str(config)])
+            self.supervisor.start(name, ["mosquitto", "-c", str(config)], self.env)
         for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
             wait_for(name, lambda p=port: listens(p), 10, self._log(name))
 
@@ -370,7 +373,9 @@ class Site:
         (home / "users").write_text(f"{USER}:{self.password}\n")
         config = home / "config"
         config.write_text(RADICALE.format(port=self.ports.calendar, folder=home))
-        self.supervisor.start("calendar", python("-m", "radicale", "--config", str(config)))
+        self.supervisor.start(
+            "calendar", python("-m", "radicale", "--config", str(config)), self.env
+        )
         url = f"http://127.0.0.1:{self.ports.calendar}/"
         wait_for("calendar", lambda: answers(url), 20, self._log("calendar"))
         request = urllib.request.Request(

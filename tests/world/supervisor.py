@@ -131,19 +131,19 @@ def _ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
 
 
 def sweep(mark: str) -> list[str]:
-    """Kill every other process whose command line names `mark`; return their command lines.
+    """Kill every process whose command line or environment names `mark`, but us and our parent.
 
-    The last resort for what a daemon started on its own (a guest, a helper of libvirtd).
+    The last resort for what somebody else's child left running; returns the command lines.
     """
     found = []
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+        if not entry.name.isdigit() or int(entry.name) in (os.getpid(), os.getppid()):
             continue
         try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if mark in line and entry.name != str(os.getppid()):
+            line = (entry / "cmdline").read_bytes()
+            if mark.encode() in line + (entry / "environ").read_bytes():
                 os.kill(int(entry.name), signal.SIGKILL)
-                found.append(line.strip())
+                found.append(line.replace(b"\0", b" ").decode(errors="replace").strip())
         except OSError:
             continue
     return found
