@@ -1,0 +1,156 @@
+"""What people asked for, from a form to a signal, and what came of it. Pure."""
+
+import math
+from collections.abc import Mapping
+
+from edge.contracts.base import Now, Value
+from edge.contracts.signals import OperatorAsked
+from edge.decide.core import CoreSettings, CoreState
+from edge.panel import PanelError
+from edge.panel.controls import BY_HAND, WHO, Control, controls
+from edge.panel.options import Options
+from edge.panel.status import Action, actions, serving
+from edge.panel.view import voice_of
+from edge.panel.words import load
+
+SOURCE = "panel"
+FIELD_LIMIT = 2048
+
+
+class AskError(PanelError):
+    """A form that asks for what is not on offer; `word` is the key of the answer's text."""
+
+    def __init__(self, word: str, what: str) -> None:
+        super().__init__(what)
+        self.word = word
+
+
+def parse(
+    verb: str,
+    form: Mapping[str, str],
+    state: CoreState,
+    settings: CoreSettings,
+    options: Options,
+    now: Now,
+) -> OperatorAsked:
+    """Return the signal a form stands for; raise AskError when the panel would not offer it."""
+    if any(len(text) > FIELD_LIMIT for text in form.values()):
+        raise AskError("refused_form", f"a field is longer than {FIELD_LIMIT} characters")
+    match verb:
+        case "check_in" | "extend" | "end" | "book":
+            return _meeting(verb, form, state, settings, options, now)
+        case "set":
+            return _set(form, _control(form, state, settings, options, now), options)
+        case "release":
+            control = _control(form, state, settings, options, now)
+            return OperatorAsked(SOURCE, "release", WHO, actuator=control.actuator)
+        case "consent":
+            value = form.get("value", "")
+            if value not in ("all", "counts", "off"):
+                raise AskError("refused_form", f"consent {value[:40]!r}: all, counts or off")
+            return OperatorAsked(SOURCE, "consent", WHO, value=value)
+        case _:
+            raise AskError("refused_form", f"no such action {verb[:40]!r}")
+
+
+def refused(asked: OperatorAsked, before: CoreState, after: CoreState) -> str:
+    """Return the key of what stood in the way, "" when it was done.
+
+    before, after: the states around the signal. A value that already holds counts as done.
+    """
+    match asked.verb:
+        case "check_in" | "extend" | "end" | "book":
+            return "" if after.lives != before.lives else "refused_unchanged"
+        case "set":
+            return _refused_set(asked, after)
+        case "release":
+            return "refused_unchanged" if _held(asked, after) else ""
+        case "consent":
+            return "" if after.room.consent == asked.value else "refused_unchanged"
+        case _:
+            return ""
+
+
+def _meeting(
+    verb: str,
+    form: Mapping[str, str],
+    state: CoreState,
+    settings: CoreSettings,
+    options: Options,
+    now: Now,
+) -> OperatorAsked:
+    voice = voice_of(load("en"), options)
+    offered = actions(serving(state, now), state, settings.meetings, voice, now)
+    for action in offered:
+        if action.verb == verb and _fits(action, form):
+            return _signal(action, state, now)
+    raise AskError("refused_not_now", f"{verb} is not possible at this moment")
+
+
+def _fits(action: Action, form: Mapping[str, str]) -> bool:
+    # How far a meeting can be extended may have changed since the page was drawn.
+    return all(form.get(name) == text for name, text in action.fields if name != "seconds")
+
+
+def _signal(action: Action, state: CoreState, now: Now) -> OperatorAsked:
+    fields = dict(action.fields)
+    seconds = float(fields.get("seconds", "0"))
+    if action.verb == "book":
+        starts = [x.meeting.start for x in state.lives.values() if x.meeting.start > now.wall]
+        until = min(starts, default=now.wall + 3600.0) - now.wall
+        seconds = until if fields["minutes"] == "next" else float(fields["minutes"]) * 60
+    meeting = fields.get("meeting", "")
+    return OperatorAsked(SOURCE, action.verb, WHO, meeting=meeting, seconds=seconds)
+
+
+def _control(
+    form: Mapping[str, str],
+    state: CoreState,
+    settings: CoreSettings,
+    options: Options,
+    now: Now,
+) -> Control:
+    name = form.get("actuator", "")
+    for control in controls(state, settings, voice_of(load("en"), options), now):
+        if control.actuator == name:
+            return control
+    raise AskError("refused_form", f"no control {name[:40]!r} on this panel")
+
+
+def _set(form: Mapping[str, str], control: Control, options: Options) -> OperatorAsked:
+    value = _value(form.get("value", ""), control)
+    return OperatorAsked(
+        SOURCE, "set", WHO, actuator=control.actuator, value=value, seconds=options.hold_s
+    )
+
+
+def _value(text: str, control: Control) -> Value:
+    if control.kind == "choice":
+        if text in dict(control.values):
+            return text
+        raise AskError("refused_form", f"{control.actuator} cannot be {text[:40]!r}")
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number) or not control.low <= number <= control.high:
+        limits = f"{control.low:g} to {control.high:g}"
+        raise AskError("refused_range", f"{control.actuator} {text[:40]!r}: allowed is {limits}")
+    stepped = round(number / control.step) * control.step
+    return int(stepped) if control.step >= 1 else stepped
+
+
+def _refused_set(asked: OperatorAsked, after: CoreState) -> str:
+    given = after.given.get(asked.actuator)
+    if given is not None and given.value == asked.value and given.source == BY_HAND:
+        return ""
+    if f"{asked.actuator}|{BY_HAND}" in after.denied:
+        return "refused_policy"
+    if f"gate|{asked.actuator}|{BY_HAND}" in after.denied:
+        return "refused_gate"
+    held = given is not None and given.priority == "safety"
+    return "refused_safety" if held else "refused_unchanged"
+
+
+def _held(asked: OperatorAsked, after: CoreState) -> bool:
+    return f"{asked.actuator}|{BY_HAND}" in after.holdings

@@ -1,0 +1,72 @@
+"""What people should know before they trust the rest of the page. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge.contracts.base import Now
+from edge.decide.core import CoreState
+from edge.fusion.state import SourceState
+from edge.panel.voice import Voice
+
+Tone = Literal["pending", "busy", "unknown"]
+REASON_LIMIT = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """busy: something is lost; pending: less than it should be; unknown: good to know."""
+
+    tone: Tone
+    icon: str
+    text: str
+
+
+def notices(state: CoreState, seats: int, voice: Voice, now: Now) -> tuple[Notice, ...]:
+    """Return what is wrong, worst first."""
+    room = state.room
+    found: list[Notice] = []
+    if not (now.trusted and room.clock_trusted):
+        found.append(Notice("busy", "clock", voice("clock_notice")))
+    calendar = room.sources.get("calendar")
+    if calendar is not None and calendar.health != "ok":
+        found.append(_calendar(state, calendar, voice, now))
+    ill = [
+        (name, source)
+        for name, source in sorted(room.sources.items())
+        if source.health != "ok" and name != "calendar"
+    ]
+    found += [_source(name, source, voice) for name, source in ill]
+    if seats and room.presence.known and room.presence.count > seats:
+        text = voice("over_capacity", n=room.presence.count, seats=seats)
+        found.append(Notice("pending", "people", text))
+    if any(life.reason.startswith("calendar: ") for life in state.lives.values() if life.pending):
+        found.append(Notice("pending", "calendar", voice("write_refused")))
+    return tuple(sorted(found, key=lambda notice: notice.tone != "busy"))
+
+
+def source_name(source: str, voice: Voice) -> str:
+    """Return a source's name for people, e.g. of `node:air`."""
+    sort, _, name = source.partition(":")
+    named = voice.words.get(f"source_{source.replace(':', '_')}", "")
+    if named:
+        return named
+    word = voice.words.get(f"source_{sort}", sort)
+    return f"{word} {name}".strip()
+
+
+def _calendar(state: CoreState, source: SourceState, voice: Voice, now: Now) -> Notice:
+    if state.room.calendar_at is None:
+        return Notice("busy", "calendar", voice("calendar_never"))
+    at = voice.moment(state.room.calendar_at, now.wall)
+    tone: Tone = "busy" if source.health == "lost" else "pending"
+    return Notice(tone, "calendar", voice("calendar_stale", time=at))
+
+
+def _source(name: str, source: SourceState, voice: Voice) -> Notice:
+    lost = source.health == "lost"
+    key = "source_lost" if lost else "source_degraded"
+    reason = f" ({source.reason[:REASON_LIMIT]})" if source.reason else ""
+    icon = {"camera": "camera", "microphone": "microphone"}.get(name, "warn")
+    return Notice(
+        "busy" if lost else "pending", icon, voice(key, name=source_name(name, voice)) + reason
+    )

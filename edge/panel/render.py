@@ -1,0 +1,60 @@
+"""The view as HTML: a whole page, or its parts for the event stream."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from flask import Flask
+from jinja2 import Environment
+
+from edge.panel import PanelError
+from edge.panel.view import PanelView
+from edge.panel.voice import Voice
+from edge.panel.words import LANGUAGES
+
+PARTS = ("plate", "notices", "cards", "gauges", "work", "day", "controls")
+THEME_FILES = ("tokens.css", "base.css", "components.css")
+LOOKS = ("auto", "light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: the language, the look, and the token of the browser's forms."""
+
+    voice: Voice
+    look: str
+    token: str
+    tab: str = "room"
+    notice: str = ""
+
+
+class Renderer:
+    """Draws pages with the templates of `app`; `stamp` changes with what is served beside them."""
+
+    def __init__(self, app: Flask, theme: Path) -> None:
+        self._env: Environment = app.jinja_env
+        static = Path(app.static_folder or "")
+        files = [*(theme / name for name in THEME_FILES), static / "panel.css", static / "panel.js"]
+        try:
+            icons = (theme / "icons.svg").read_text("utf-8")
+            kept = b"".join(path.read_bytes() for path in files)
+        except OSError as error:
+            raise PanelError(f"theme {theme}: {error}; point it at config/theme") from error
+        self.stamp = sha256(kept + icons.encode()).hexdigest()[:12]
+        self._env.globals.update(icons=icons, stamp=self.stamp, languages=LANGUAGES, looks=LOOKS)
+
+    def page(self, view: PanelView, reader: Reader) -> str:
+        """Return the whole page."""
+        return self._draw("panel.html", view, reader)
+
+    def parts(self, view: PanelView, reader: Reader) -> dict[str, str]:
+        """Return the parts of the page by the id of their element."""
+        return {part: self._draw(f"parts/{part}.html", view, reader) for part in PARTS}
+
+    def other(self, template: str, reader: Reader, **more: object) -> str:
+        """Return another page."""
+        return self._env.get_template(template).render(r=reader, say=reader.voice, **more)
+
+    def _draw(self, template: str, view: PanelView, reader: Reader) -> str:
+        drawn = self._env.get_template(template)
+        return drawn.render(v=view, r=reader, say=reader.voice)
