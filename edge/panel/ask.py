@@ -9,7 +9,7 @@ from edge.decide.core import CoreSettings, CoreState
 from edge.panel import PanelError
 from edge.panel.controls import BY_HAND, WHO, Control, controls
 from edge.panel.options import Options
-from edge.panel.status import Action, actions, serving
+from edge.panel.status import Action, actions, free_for, serving
 from edge.panel.view import voice_of
 from edge.panel.words import load
 
@@ -96,8 +96,7 @@ def _signal(action: Action, state: CoreState, now: Now) -> OperatorAsked:
     fields = dict(action.fields)
     seconds = float(fields.get("seconds", "0"))
     if action.verb == "book":
-        starts = [x.meeting.start for x in state.lives.values() if x.meeting.start > now.wall]
-        until = min(starts, default=now.wall + 3600.0) - now.wall
+        until = free_for(state, now)
         seconds = until if fields["minutes"] == "next" else float(fields["minutes"]) * 60
     meeting = fields.get("meeting", "")
     return OperatorAsked(SOURCE, action.verb, WHO, meeting=meeting, seconds=seconds)

@@ -25,7 +25,10 @@ class Deed:
 
 
 def deeds(history: Sequence[Past], count: int, voice: Voice, wall: float) -> tuple[Deed, ...]:
-    """Return the last `count` automatic actions; a renewal of the same value is none."""
+    """Return the last `count` automatic actions worth telling.
+
+    Renewing the same value is none, nor is accepting an invitation.
+    """
     told: list[Deed] = []
     set_to: dict[str, Value] = {}
     for past in reversed(history):
@@ -36,7 +39,7 @@ def deeds(history: Sequence[Past], count: int, voice: Voice, wall: float) -> tup
             if fresh and command.priority != "manual":
                 told.append(_command(command, at, voice))
         for write in past.decision.writes:
-            if not by_hand(write):
+            if write.verb != "accept" and not by_hand(write):
                 told.append(_write(write, at, voice))
     return tuple(told[::-1][:count])
 

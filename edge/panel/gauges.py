@@ -25,7 +25,7 @@ BADGE: dict[Tone, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """value: a dash when there is none; tone with its badge icon and `verdict` are one statement."""
+    """value: a dash when there is none; `tone`, `badge` and `verdict` agree."""
 
     name: str
     icon: str

@@ -11,7 +11,7 @@ from edge.panel.voice import HOUR, Voice
 
 WALK_UP = "Walk-up meeting"
 TEXT_LIMIT = 120
-BLOCK_TEXT_S = 2.5 * HOUR
+BLOCK_TEXT_S = 1.75 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,8 @@ def title(life: Life, titles: Titles, voice: Voice) -> str:
 
 def now_card(served: Serving, titles: Titles, voice: Voice) -> Card:
     """Return the card of the meeting under way."""
-    if not served.timed:
-        return Card(voice("times_unknown"), empty=True)
     if served.life is None:
-        return Card(voice("nothing_now"), empty=True)
+        return _nothing(served, "nothing_now", voice)
     return _card(served.life, titles, voice, "")
 
 
@@ -81,7 +79,7 @@ def next_card(served: Serving, titles: Titles, voice: Voice, now: Now) -> Card:
     """Return the card of the next meeting of the day, or of a later one with its weekday."""
     life = served.following
     if life is None:
-        return Card(voice("nothing_next") if served.timed else voice("times_unknown"), empty=True)
+        return _nothing(served, "nothing_next", voice)
     away = voice("starts_in", time=voice.lasts(life.meeting.start - now.wall))
     if life.meeting.start >= voice.midnights(now.wall)[1]:
         away = voice.day(life.meeting.start)
@@ -108,6 +106,15 @@ def day(lives: Lives, titles: Titles, voice: Voice, now: Now, timed: bool) -> Da
     ]
     at = 100 * (now.wall - start) / length if timed else None
     return Day(voice.day(now.wall), tuple(blocks), tuple(ticks), at)
+
+
+def _nothing(served: Serving, key: str, voice: Voice) -> Card:
+    """No meeting is only said when the calendar and the clock say so."""
+    if not served.timed:
+        key = "times_unknown"
+    elif served.known != "yes":
+        key = "loading_detail" if served.known == "loading" else "not_known"
+    return Card(voice(key), empty=True)
 
 
 def _card(life: Life, titles: Titles, voice: Voice, note: str) -> Card:

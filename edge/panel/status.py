@@ -1,5 +1,6 @@
 """The plate beside the door: what the room is, until when, and what can be done now. Pure."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,11 +44,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What the room serves at this instant. timed: the clock may be believed."""
+    """What the room serves at this instant.
+
+    timed: the clock may be believed; known: the calendar was read.
+    """
 
     life: Life | None
     following: Life | None
     timed: bool
+    known: Literal["yes", "loading", "no"] = "yes"
 
 
 def serving(state: CoreState, now: Now) -> Serving:
@@ -60,7 +65,14 @@ def serving(state: CoreState, now: Now) -> Serving:
     if life is not None and following is life:
         later = {k: x for k, x in state.lives.items() if x is not life}
         following = upcoming(later, now.wall)
-    return Serving(life, following, True)
+    return Serving(life, following, True, _known(state))
+
+
+def _known(state: CoreState) -> Literal["yes", "loading", "no"]:
+    if state.room.calendar_at is not None or state.lives:
+        return "yes"
+    calendar = state.room.sources.get("calendar")
+    return "loading" if calendar is None or calendar.health == "ok" else "no"
 
 
 def status(
@@ -73,10 +85,9 @@ def status(
         if served.life.phase == "active":
             return _busy(served, served.life, voice, now)
         return _pending(served.life, rules, voice, now)
-    if state.room.calendar_at is None and not state.lives:
-        calendar = state.room.sources.get("calendar")
-        if calendar is None or calendar.health == "ok":
-            return Status("loading", "loading", voice("loading_word"), voice("loading_detail"))
+    if served.known == "loading":
+        return Status("loading", "loading", voice("loading_word"), voice("loading_detail"))
+    if served.known == "no":
         return Status(
             "unknown", "unknown", voice("no_calendar_word"), voice("no_calendar_detail")
         )  # fmt: skip
@@ -87,7 +98,7 @@ def actions(
     served: Serving, state: CoreState, rules: MeetingRules, voice: Voice, now: Now
 ) -> tuple[Action, ...]:
     """Return what may be asked for now; the panel offers and accepts nothing else."""
-    if not served.timed:
+    if not served.timed or served.known == "loading":
         return ()
     life = served.life
     if life is None:
@@ -104,13 +115,18 @@ def actions(
     return (Action("extend", voice("extend", time=voice.lasts(seconds)), "plus", "main", more), end)
 
 
+def free_for(state: CoreState, now: Now) -> float:
+    """Return for how many seconds nothing is booked from now on; infinity when nothing is."""
+    live = [life for life in state.lives.values() if life.phase in LIVE]
+    if any(life.meeting.start <= now.wall < life.end for life in live):
+        return 0.0
+    starts = [life.meeting.start for life in live if life.meeting.start > now.wall]
+    return min(starts, default=math.inf) - now.wall
+
+
 def _bookings(state: CoreState, voice: Voice, now: Now) -> tuple[Action, ...]:
-    starts = [x.meeting.start for x in state.lives.values() if x.phase in LIVE]
-    busy = any(
-        x.phase in LIVE and x.meeting.start <= now.wall < x.end for x in state.lives.values()
-    )
-    room = min((at - now.wall for at in starts if at > now.wall), default=float("inf"))
-    if busy or room < SHORTEST_S:
+    room = free_for(state, now)
+    if room < SHORTEST_S:
         return ()
     made = [
         Action("book", voice.lasts(m * 60), "plus", "main", (("minutes", str(m)),))
