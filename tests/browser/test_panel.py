@@ -1,0 +1,229 @@
+"""Every state of the panel in Chromium: how it looks, whom it shuts out, how fast it answers."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from edge.contracts.signals import MotionChanged, OperatorAsked, PeopleCounted
+from tests.browser.chromium import SHOTS, chromium, cut_off, page_of, small_targets, violations
+from tests.world.door import Door
+from tests.world.scenes import SCENES, air, busy, free
+
+LOOKS = ("light", "dark")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    with Door() as opened:
+        yield opened.serve()
+
+
+def live(page: Page) -> Page:
+    page.wait_for_selector("html.live")
+    return page
+
+
+def shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SHOTS / f"panel-{name}.png", animations="disabled")
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_state_is_whole_and_open_to_everybody(
+    browser: Browser, door: Door, scene: str
+) -> None:
+    SCENES[scene](door)
+    for size in ("800x480", "1440x900"):
+        for look in LOOKS:
+            with page_of(browser, door.url, size, look) as page:
+                live(page)
+                shot(page, f"{scene}-{size}-{look}")
+                height, seen = page.evaluate("[document.documentElement.scrollHeight, innerHeight]")
+                assert height <= seen, f"{scene} scrolls at {size}"
+                assert not cut_off(page)
+                assert not small_targets(page)
+                assert not violations(page)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("scene", ["busy", "by_hand", "no_consent"])
+def test_the_controls_fit_beside_the_door(
+    browser: Browser, door: Door, scene: str, look: str
+) -> None:
+    SCENES[scene](door)
+    with page_of(browser, f"{door.url}/?tab=controls", "800x480", look) as page:
+        live(page)
+        shot(page, f"{scene}-controls-800x480-{look}")
+        assert not cut_off(page)
+        assert not small_targets(page)
+        assert not violations(page)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es"])
+@pytest.mark.parametrize("scene", ["free", "nobody_came", "ending", "stale"])
+def test_other_languages_fit_too(browser: Browser, door: Door, scene: str, language: str) -> None:
+    SCENES[scene](door)
+    for tab in ("room", "controls"):
+        with page_of(browser, f"{door.url}/?lang={language}&tab={tab}") as page:
+            live(page)
+            shot(page, f"{scene}-{tab}-{language}")
+            assert page.get_attribute("html", "lang") == language
+            assert not cut_off(page)
+
+
+def test_a_phone_shows_it_in_one_column(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, door.url, "390x844") as page:
+        live(page)
+        page.screenshot(path=SHOTS / "panel-busy-390x844-light.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert not small_targets(page)
+        assert not violations(page)
+
+
+def test_a_change_in_the_room_shows_without_a_reload(browser: Browser, door: Door) -> None:
+    free(door)
+    with page_of(browser, door.url) as page:
+        live(page).wait_for_selector("[data-gauge=people]:has-text('Nobody')")
+        page.evaluate("window.same = true")
+        door.say(PeopleCounted("camera", 5, 0.9))
+        page.wait_for_selector("[data-gauge=people]:has-text('5')", timeout=3000)
+        door.say(OperatorAsked("panel", "book", seconds=1800))
+        page.wait_for_selector(".plate[data-tone=busy]", timeout=3000)
+        assert page.evaluate("window.same")
+
+
+def test_a_meeting_is_booked_extended_and_ended_by_hand(browser: Browser, door: Door) -> None:
+    free(door)
+    with page_of(browser, door.url) as page:
+        live(page).click("text=30 min")
+        page.wait_for_selector(".plate[data-tone=busy]:has-text('13:42')")
+        page.click("text=Extend 15 min")
+        page.wait_for_selector(".plate:has-text('13:57')")
+        page.click("text=End now")
+        page.wait_for_selector(".plate[data-tone=free]")
+
+
+def test_light_and_climate_are_set_and_given_back(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, f"{door.url}/?tab=controls") as page:
+        live(page).focus(".slider")
+        page.keyboard.press("Home")
+        page.wait_for_selector("[data-control='light.main']:has-text('By hand until 14:12')")
+        assert door.loop.state.given["light.main"].value == 0
+        page.click("[aria-label=Higher]")
+        page.wait_for_selector("[data-control='climate.setpoint']:has-text('21.5')")
+        page.click("[data-control='climate.setpoint'] .release")
+        page.wait_for_selector("[data-control='climate.setpoint']:has-text('Automatic')")
+
+
+def test_an_automatic_action_is_explained_and_undone(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, door.url, "1440x900") as page:
+        live(page).locator(".deed:has-text('Light to 80 %') .why").click()
+        page.wait_for_selector("dialog[open]:has-text('live-demo')")
+        shot(page, "why-1440x900-light")
+        assert not violations(page)
+        page.click("dialog >> text=Undo: set to 0 %")
+        page.wait_for_selector("dialog:not([open])", state="attached")
+        page.wait_for_selector("[data-control='light.main']:has-text('By hand until 14:12')")
+        assert door.loop.state.given["light.main"].source == "person:panel"
+
+
+def test_a_refusal_is_told(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, door.url) as page:
+        live(page)
+        # The meeting ends while the finger is on its way: the old button is tapped.
+        page.evaluate("document.querySelector('.plate form [name=meeting]').value = 'elsewhere/'")
+        page.click("text=Extend 15 min")
+        page.wait_for_selector(".toast:has-text('not possible any more')")
+        shot(page, "refused-800x480-light")
+
+
+def test_a_panel_that_lost_its_room_says_so_and_recovers(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, door.url) as page:
+        live(page)
+        assert door.server is not None
+        port = door.server.address[1]
+        door.server.stop()
+        page.wait_for_selector(".offline:visible", timeout=12_000)
+        shot(page, "offline-800x480-light")
+        with Door() as again:
+            free(again)
+            again.serve(port)
+            page.wait_for_selector(".offline", state="hidden", timeout=15_000)
+            page.wait_for_selector(".plate[data-tone=free]")
+
+
+def test_everything_works_without_script(browser: Browser, door: Door) -> None:
+    free(door)
+    with page_of(browser, door.url, "1440x900", script=False) as page:
+        page.click("text=30 min")
+        assert "In use" in page.inner_text(".plate")
+        assert "Done" in page.inner_text(".toast")
+        page.click("[aria-label=Higher]")
+        assert "21.5" in page.inner_text("[data-control='climate.setpoint']")
+        page.click("text=Nothing")
+        assert door.loop.state.room.consent == "off"
+        page.locator(".why").first.click()
+        assert "Reason" in page.inner_text("main")
+        page.click(".back")
+        page.click("[data-control=looks] >> text=DE")
+        assert "Belegt" in page.inner_text(".plate")
+
+
+def test_first_paint_and_tap_are_quick(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, f"{door.url}/?tab=controls") as page:
+        paints = [_paint(page) for _ in range(5)]
+        taps = [_tap(page) for _ in range(5)]
+    print({"first_paint_ms": _rounded(paints), "tap_to_visible_ms": _rounded(taps)})
+    # The promises are 300 and 200 ms; a busy machine may take twice that.
+    assert sorted(paints)[2] < 600
+    assert sorted(taps)[2] < 400
+
+
+def _rounded(figures: list[float]) -> list[int]:
+    return [round(figure) for figure in figures]
+
+
+def _paint(page: Page) -> float:
+    """Milliseconds from asking for the page anew until something stands there."""
+    live(page).reload()
+    live(page)
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    return page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+
+
+def _tap(page: Page) -> float:
+    """Milliseconds from a tap on "higher" until the new value stands there."""
+    return page.evaluate(TAP)
+
+
+TAP = """() => new Promise(done => {
+  const figure = "[data-control='climate.setpoint'] .control-value";
+  const read = () => document.querySelector(figure).textContent;
+  const was = read(), start = performance.now();
+  const look = () => read() === was ? requestAnimationFrame(look) : done(performance.now() - start);
+  document.querySelector("[aria-label=Higher]").click();
+  look();
+})"""
+
+
+def test_speech_of_the_page_names_the_state_first(browser: Browser, door: Door) -> None:
+    busy(door)
+    air(door, 4)
+    door.say(MotionChanged("node:air", True))
+    with page_of(browser, door.url) as page:
+        assert page.title() == "Aurora \u2013 In use"
+        assert page.inner_text("h1") == "Aurora"
+        assert "Live demo for Northwind" in page.inner_text("#day ul")
