@@ -1,6 +1,7 @@
 """Who may ask what of the panel: host names, cross-site forms, headers, pace."""
 
 import hmac
+import re
 import secrets
 import threading
 from collections.abc import Callable
@@ -96,7 +97,9 @@ class Pace:
 
 
 def _name(host: str) -> str:
-    """The host without its port; an IPv6 address keeps its brackets."""
-    if host.startswith("["):
-        return host.split("]", 1)[0] + "]"
-    return host.rsplit(":", 1)[0].lower()
+    """The host without its port, "" when it is none; an IPv6 address keeps its brackets."""
+    found = _HOST.fullmatch(host)
+    return found[1].lower() if found else ""
+
+
+_HOST = re.compile(r"([\w.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")

@@ -97,15 +97,14 @@ def day(lives: Lives, titles: Titles, voice: Voice, now: Now, timed: bool) -> Da
         if life.meeting.start < end and life.end > start and life.end > life.meeting.start
     ]
     hours = round(length / HOUR)
-    ticks = [
-        Tick(
-            100 * hour * HOUR / length,
-            f"{voice.local(start + hour * HOUR).hour:02}" if hour % 2 == 0 else "",
-        )
-        for hour in range(1, hours)
-    ]
+    ticks = [_tick(start, hour * HOUR, length, voice) for hour in range(1, hours)]
     at = 100 * (now.wall - start) / length if timed else None
     return Day(voice.day(now.wall), tuple(blocks), tuple(ticks), at)
+
+
+def _tick(start: float, since: float, length: float, voice: Voice) -> Tick:
+    hour = voice.local(start + since).hour
+    return Tick(100 * since / length, f"{hour:02}" if hour % 2 == 0 else "")
 
 
 def _nothing(served: Serving, key: str, voice: Voice) -> Card:

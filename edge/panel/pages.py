@@ -184,8 +184,12 @@ def _reading(app: Flask, panel: Panel) -> None:
             return Response(status=503, headers={"Retry-After": "5"})
         reader = panel.reader(panel.guard.seat(request))
 
+        before: PanelView | None = None
+
         def draw() -> dict[str, str]:
-            return panel.renderer.parts(panel.view(reader), reader)
+            nonlocal before
+            last, before = before, panel.view(reader)
+            return panel.renderer.parts(before, reader, last)
 
         stream = Stream(draw, panel.ports.pulse, panel.seats, panel.renderer.stamp)
         return Response(stream, mimetype="text/event-stream", direct_passthrough=True)

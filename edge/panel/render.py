@@ -12,7 +12,16 @@ from edge.panel.view import PanelView
 from edge.panel.voice import Voice
 from edge.panel.words import LANGUAGES
 
-PARTS = ("plate", "notices", "cards", "gauges", "work", "day", "controls")
+PARTS: dict[str, tuple[str, ...]] = {
+    "plate": ("room", "clock", "status", "actions"),
+    "notices": ("notices",),
+    "cards": ("now", "next"),
+    "gauges": ("gauges",),
+    "work": ("machine", "deeds"),
+    "day": ("day",),
+    "controls": ("controls", "consent"),
+}
+"""Id of a part's element -> the fields of the view that its template reads."""
 THEME_FILES = ("tokens.css", "base.css", "components.css")
 LOOKS = ("auto", "light", "dark")
 
@@ -47,9 +56,15 @@ class Renderer:
         """Return the whole page."""
         return self._draw("panel.html", view, reader)
 
-    def parts(self, view: PanelView, reader: Reader) -> dict[str, str]:
-        """Return the parts of the page by the id of their element."""
-        return {part: self._draw(f"parts/{part}.html", view, reader) for part in PARTS}
+    def parts(
+        self, view: PanelView, reader: Reader, before: PanelView | None = None
+    ) -> dict[str, str]:
+        """Return the parts of the page that are not as in `before`, by the id of their element."""
+        return {
+            part: self._draw(f"parts/{part}.html", view, reader)
+            for part, fields in PARTS.items()
+            if before is None or any(getattr(view, f) != getattr(before, f) for f in fields)
+        }
 
     def other(self, template: str, reader: Reader, **more: object) -> str:
         """Return another page."""
