@@ -1,10 +1,10 @@
-"""What the calendar says, taken into the lives: reads, answers to invitations, refused writes."""
+"""What the calendar says, taken into the lives: reads, and answers to invitations."""
 
 from dataclasses import replace
 
 from edge.contracts.base import Now
-from edge.contracts.signals import CalendarRead, CalendarWritten, Meeting
-from edge.meetings.life import LIVE, REREAD, RETRY_CAP_S, RETRY_S, Effect, Life, Lives
+from edge.contracts.signals import CalendarRead, Meeting
+from edge.meetings.life import LIVE, REREAD, Effect, Life, Lives
 
 
 def answer(lives: Lives, key: str, now: Now) -> tuple[Life, Effect | None]:
@@ -20,22 +20,6 @@ def answer(lives: Lives, key: str, now: Now) -> tuple[Life, Effect | None]:
             declined = replace(life, phase="declined", over_at=end, reason=reason)
             return declined, Effect("decline", life.meeting, end, reason)
     return replace(life, accepted=True), Effect("accept", life.meeting, end, "the room is free")
-
-
-def written(life: Life, signal: CalendarWritten, now: Now) -> Life:
-    """A refused write is forgotten: the next read says what holds, and it is decided anew."""
-    if signal.outcome == "ok":
-        return replace(life, pending="", refused=0)
-    wait = min(RETRY_S * 2**life.refused, RETRY_CAP_S)
-    return replace(
-        life,
-        pending=REREAD,
-        end=life.meeting.end,
-        extended=life.extended - 1,
-        refused=min(life.refused + 1, 16),
-        retry_at=now.wall + wait,
-        reason=f"calendar: {signal.detail}",
-    )
 
 
 def read(lives: Lives, signal: CalendarRead, now: Now) -> Lives:

@@ -39,6 +39,17 @@ class MeetingRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What a transition asks of the calendar, with the reason people are told."""
+
+    verb: Literal["accept", "decline", "check_in", "extend", "end", "release", "book"]
+    meeting: Meeting
+    end: float
+    reason: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """One meeting instance. The calendar owns `meeting`; the journal owns the rest.
 
@@ -46,7 +57,8 @@ class Life:
     under way). pending: id of the calendar write that has not come back. unread: booked here and
     not yet seen in the calendar. empty_since: wall seconds, while active and nobody is there.
     opened_at: wall seconds since when this process waits for check-in. refused: writes refused in a
-    row; retry_at: wall seconds before which none is tried again unasked.
+    row; retry_at: wall seconds before which none is tried again unasked. owed: what the calendar
+    was asked and has not answered, the latest of each verb; without an id: to be asked again.
     """
 
     meeting: Meeting
@@ -63,21 +75,11 @@ class Life:
     opened_at: float = 0.0
     refused: int = 0
     retry_at: float = 0.0
+    owed: tuple[Effect, ...] = ()
 
 
 Lives = dict[str, Life]
 """Meeting.key -> its life."""
-
-
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a transition asks of the calendar, with the reason people are told."""
-
-    verb: Literal["accept", "decline", "check_in", "extend", "end", "release", "book"]
-    meeting: Meeting
-    end: float
-    reason: str
-    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

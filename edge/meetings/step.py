@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from edge.contracts.base import Now
 from edge.contracts.signals import Booted, CalendarRead, CalendarWritten
-from edge.meetings.calendar import answer, read, written
+from edge.meetings.calendar import answer, read
 from edge.meetings.life import LIVE, Effect, Life, Lives, MeetingRules, Moment, free, next_start
+from edge.meetings.owed import asked_for, forgotten, owed, written
 from edge.meetings.transitions import advance, no_show_at
 from edge.meetings.wishes import wish
 
@@ -31,11 +32,11 @@ def step(lives: Lives, moment: Moment) -> tuple[Lives, tuple[Effect, ...]]:
         if after[key].phase in LIVE:
             after[key], effect = _advance(after, key, moment)
             effects.extend([effect] if effect is not None else [])
+    effects = owed(after, moment.now) + effects
     named = tuple(replace(e, id=f"{moment.ident}.w{i}") for i, e in enumerate(effects))
     for effect in named:
-        if effect.verb == "extend":
-            key = effect.meeting.key
-            after[key] = replace(after[key], pending=effect.id)
+        key = effect.meeting.key
+        after[key] = asked_for(after[key], effect)
     horizon = moment.now.wall - moment.rules.forget_s
     kept = {
         key: life
@@ -76,11 +77,8 @@ def _hear(lives: Lives, moment: Moment) -> Lives:
             return read(lives, moment.signal, moment.now)
         case Booted():
             # The driver's queue went with the process: what was under way is read and decided anew.
-            return {k: replace(life, pending="", opened_at=0.0) for k, life in lives.items()}
-        case CalendarWritten(command=command):
-            return {
-                key: written(life, moment.signal, moment.now) if life.pending == command else life
-                for key, life in lives.items()
-            }
+            return {k: forgotten(life) for k, life in lives.items()}
+        case CalendarWritten():
+            return {k: written(life, moment.signal, moment.now) for k, life in lives.items()}
         case _:
             return lives

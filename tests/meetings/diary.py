@@ -93,7 +93,7 @@ class Diary:
 
 
 def at_phase(phase, **rules):
-    """Return a diary with the meeting `m` (600 to 2400 s) in `phase`, effects forgotten."""
+    """Return a diary with the meeting `m` (600 to 2400 s) in `phase`, every write answered."""
     diary = Diary(replace(RULES, **rules))
     diary.read(meeting())
     match phase:
@@ -115,5 +115,8 @@ def at_phase(phase, **rules):
             diary = Diary(replace(RULES, **rules), at=-100.0)
             diary.read(meeting())
     assert diary.phase() == phase
+    for effect in diary.effects:
+        if effect.verb != "extend":
+            diary.written(effect.id)
     diary.effects.clear()
     return diary
