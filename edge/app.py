@@ -20,10 +20,12 @@ from edge.config import RoomConfig, load_intents, load_policy, read_secret
 from edge.config_schema import BrokerSection
 from edge.contracts.base import Now
 from edge.contracts.commands import Command
+from edge.contracts.decision import Decision
 from edge.contracts.signals import CalendarWritten, Health, Signal, SourceChanged
 from edge.decide.core import CoreState
 from edge.decide.events import Call
 from edge.decide.step import Core
+from edge.face import Face
 from edge.inbox import Inbox
 from edge.journal import Journal, JournalError, Row
 from edge.loop import Loop, Ports
@@ -81,6 +83,7 @@ class Appliance:
         self._wire()
         state = self._restored(core)
         self.loop = Loop(core, state, self.inbox, self._ports(), clock)
+        self.face = Face(config, self.settings, lambda: self.loop.state, self.inbox.post, clock)
 
     def _wire(self) -> None:
         config, post = self._config, self.inbox.post
@@ -149,6 +152,7 @@ class Appliance:
             self.site,
             self.calendar,
             self.senses,
+            self.face,
         )
 
     def start(self) -> None:
@@ -159,7 +163,9 @@ class Appliance:
         self.journal.append([Row("boot", f"{self.settings.room}-{self.journal.boot}", now, boot)])
         for source, state in self.loop.state.plugin_state.items():
             self.plugins.restore(source.removeprefix("plugin:"), state)
-        for source, reason in self._refused:
+        # First of all: what is decided before the clock is trusted sends the room to rest.
+        self.senses.clock.check()
+        for source, reason in (*self._refused, *self.senses.refused, *self.face.refused):
             self.inbox.post(SourceChanged(source, "lost", reason, 1))
         self.loop.start(self.journal.boot, config_hash)
         self.journal.when_committed(self.uplink.poke)
@@ -167,7 +173,13 @@ class Appliance:
             part.start()
         self.health = HealthServer(self._config.health.host, self._config.health.port, self.status)
         self.health.start()
-        log.info("started", room=self.settings.room, boot=self.journal.boot, port=self.health.port)
+        log.info(
+            "started",
+            room=self.settings.room,
+            boot=self.journal.boot,
+            port=self.health.port,
+            panel=self.face.address,
+        )
 
     def stop(self) -> None:
         """Stop every part, the sources first, the journal last; within two seconds together."""
@@ -209,8 +221,12 @@ class Appliance:
             command=self._command,
             write=self.writer.submit,
             wanted=self.vm.snapshot,
-            watch=self.senses.watch,
+            watch=self._watch,
         )
+
+    def _watch(self, signal: Signal, decision: Decision | None, state: CoreState) -> None:
+        self.senses.watch(signal, decision, state)
+        self.face.watch(decision)
 
     def _record(
         self, rows: Sequence[tuple[str, str, Now, bytes]], release: Callable[[], None] | None

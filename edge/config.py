@@ -44,6 +44,9 @@ def load_room(path: Path) -> RoomConfig:
         if config.plugins.enabled and not Path(getattr(config.plugins, folder)).is_dir():
             where = getattr(config.plugins, folder)
             raise document.wrong(("plugins", folder), f"a folder that exists; {where} does not")
+    if config.panel.enabled and not Path(config.panel.theme).is_dir():
+        where = config.panel.theme
+        raise document.wrong(("panel", "theme"), f"a folder that exists; {where} does not")
     for section in _SECRETS:
         read_secret(getattr(config, section).password_file)
     return config
@@ -167,6 +170,7 @@ def _absolute(config: RoomConfig, base: Path) -> RoomConfig:
     """Return the settings with every path made absolute from the folder of the file."""
     places = (
         *_FILES, ("plugins", "folder"), ("plugins", "keys"), ("journal", "path"),
+        ("panel", "theme"),
     )  # fmt: skip
     for section, name in places:
         config = _with(config, section, name, _from(base, getattr(getattr(config, section), name)))

@@ -178,6 +178,21 @@ class HealthSection(_Section, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 9101
 
 
+class PanelSection(_Section, frozen=True):
+    """The touch panel. hosts: further names it may be asked for by; hold_s: of what hands set."""
+
+    enabled: bool = True
+    host: Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    theme: Annotated[str, Meta(min_length=1)] = "theme"
+    titles: Literal["title", "organiser", "none"] = "title"
+    twelve_hours: bool = False
+    language: Literal["en", "de", "fr", "es"] = "en"
+    hosts: tuple[str, ...] = ()
+    streams: Annotated[int, Meta(ge=1, le=64)] = 8
+    hold_s: Annotated[float, Meta(ge=60.0, le=86400.0)] = 3600.0
+
+
 class LogSection(_Section, frozen=True):
     """How much is written to standard error."""
 
@@ -204,6 +219,7 @@ class RoomConfig(_Section, frozen=True):
     models: ModelsSection = ModelsSection()
     clock: ClockSection = ClockSection()
     health: HealthSection = HealthSection()
+    panel: PanelSection = PanelSection()
     log: LogSection = LogSection()
 
     @property

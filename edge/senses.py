@@ -9,7 +9,7 @@ import structlog
 from edge.config import RoomConfig
 from edge.contracts.base import Now
 from edge.contracts.decision import Decision
-from edge.contracts.signals import Signal, SourceChanged
+from edge.contracts.signals import Signal
 from edge.decide.core import CoreState
 from edge.fusion.evidence import fresh
 from edge.fusion.state import MOVING, Consent, Reading, RoomState
@@ -49,8 +49,9 @@ class Senses:
         room: Callable[[], RoomState],
         newest_known: float,
     ) -> None:
-        self._post = post
         self._consent: Consent = "all"
+        self.refused: list[tuple[str, str]] = []
+        """Sources that cannot run, and why."""
         self.clock = ClockSource(post, clock, newest_known, always_trust=config.clock.always_trust)
         self.camera = self._guarded("camera", lambda: _camera(config, post))
         self.microphone = self._guarded("microphone", lambda: _microphone(config, post))
@@ -85,7 +86,7 @@ class Senses:
             return build()
         except PerceptionError as error:
             log.error("source cannot run", source=name, reason=str(error))
-            self._post(SourceChanged(name, "lost", str(error), 1))
+            self.refused.append((name, str(error)))
             return None
 
 

@@ -66,6 +66,8 @@ path = "room.journal"
 always_trust = true
 [health]
 port = {health}
+[panel]
+enabled = false
 """
 
 INTENTS = '[intent.default]\ntitle = "Meeting"\n'

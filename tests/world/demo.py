@@ -121,6 +121,7 @@ def _media(plan: Plan, camera: str, microphone: str) -> Media:
 def _live(site: Site, plan: Plan, stay: bool) -> int:
     _say("demo", f"starting brokers, calendar, hypervisor, service, devices, room in {site.folder}")
     site.up()
+    _say("panel", f"http://127.0.0.1:{site.ports.panel}/  (the room's touch panel)")
     start = float(int(time.time() + plan.start))
     site.book(UID, start, start + plan.length, "Live demonstration #demo")
     _say("demo", f"booked a meeting at {time.strftime('%H:%M:%S', time.localtime(start))}")

@@ -151,6 +151,10 @@ always_trust = true
 
 [health]
 port = {ports.edge}
+
+[panel]
+port = {ports.panel}
+theme = "{root}/config/theme"
 """
 
 
@@ -194,6 +198,7 @@ class Ports:
     site: int = field(default_factory=free_port)
     calendar: int = field(default_factory=free_port)
     edge: int = field(default_factory=free_port)
+    panel: int = field(default_factory=free_port)
     ingest: int = field(default_factory=free_port)
     reconcile: int = field(default_factory=free_port)
 
