@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,18 +73,18 @@ port = {ports.room}
 port = {ports.site}
 
 [calendar]
-url = "{site.calendar_url}"
-username = "room"
+url = {calendar}
+username = {user}
 password_file = "calendar.password"
 poll_s = 1.0
 near_poll_s = 1.0
 
 [camera]
-device = "{site.media.camera}"
+device = {camera}
 loop = true
 
 [microphone]
-device = "{site.media.microphone}"
+device = {microphone}
 loop = true
 
 [[actuators]]
@@ -243,11 +244,35 @@ class Media:
 
 
 @dataclass(frozen=True)
+class Account:
+    """A calendar's address, with a slash at its end, and who may use it."""
+
+    url: str
+    user: str
+    password: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {token}"}
+
+
+def account(address: str) -> Account | None:
+    """Return the account in https://user:password@host/path/, None for no address."""
+    if not address:
+        return None
+    parts = urllib.parse.urlsplit(address)
+    host = parts.hostname or ""
+    place = f"{host}:{parts.port}" if parts.port else host
+    url = f"{parts.scheme}://{place}{parts.path.rstrip('/')}/"
+    unquote = urllib.parse.unquote
+    return Account(url, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+@dataclass(frozen=True)
 class Wishes:
     """What a caller may choose instead of what the site simulates."""
 
-    camera: str = ""
-    microphone: str = ""
     calendar: str = ""
     lead_s: float = 45.0
     extend_s: float = 45.0
@@ -268,13 +293,11 @@ class Site:
         self.logs.mkdir(parents=True)
         self.supervisor = Supervisor(self.logs, tell)
         self.env = {**ENV, "TMPDIR": str(folder)}
-        self.password = "demo"
+        self.account = account(wishes.calendar) or Account(
+            f"http://127.0.0.1:{self.ports.calendar}/{USER}/calendar/", USER, "demo"
+        )
+        self._booked: list[str] = []
         self.journal = folder / "room.journal"
-
-    @property
-    def calendar_url(self) -> str:
-        """The room's calendar."""
-        return f"http://127.0.0.1:{self.ports.calendar}/{USER}/calendar/"
 
     def up(self) -> None:
         """Start every part and wait until each says that it is well."""
@@ -287,6 +310,7 @@ class Site:
     def close(self) -> list[str]:
         """Stop every part; return what had to be killed."""
         stubborn = self.supervisor.close()
+        self._unbook()
         # Guests outlive their daemon, as they should; here nobody is left to want them.
         libvirtd.end(self.folder / "libvirt")
         return stubborn + sweep(str(self.folder))
@@ -296,13 +320,32 @@ class Site:
         body = EVENT.format(
             uid=uid, start=_stamp(start), end=_stamp(end), now=_stamp(time.time()), summary=summary
         )
+        self._booked.append(uid)
+        kind = {"Content-Type": "text/calendar", "If-None-Match": "*"}
+        self._ask("PUT", f"{uid}.ics", body.replace("\n", "\r\n").encode(), kind)
+
+    def _ask(
+        self,
+        method: str,
+        name: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         request = urllib.request.Request(
-            f"{self.calendar_url}{uid}.ics",
-            body.replace("\n", "\r\n").encode(),
-            {"Content-Type": "text/calendar", "If-None-Match": "*", **_basic(self.password)},
-            method="PUT",
+            self.account.url + name,
+            body,
+            {**(headers or {}), **self.account.headers},
+            method=method,
         )
-        urllib.request.urlopen(request, timeout=5).close()
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def _unbook(self) -> None:
+        """Somebody's own calendar is left as it was found."""
+        for uid in self._booked if self.wishes.calendar else []:
+            try:
+                self._ask("DELETE", f"{uid}.ics")
+            except OSError as error:
+                self.tell("calendar", f"{uid} could not be removed: {error}")
 
     def _devices(self) -> None:
         port = str(self.ports.room)
@@ -357,8 +400,17 @@ class Site:
         config = self.folder / "room.toml"
         secret = self.folder / "calendar.password"
         secret.touch(mode=0o600)
-        secret.write_text(self.password + "\n")
-        config.write_text(ROOM_TOML.format(site=self, ports=self.ports, root=ROOT, room=ROOM))
+        secret.write_text(self.account.password + "\n")
+        # JSON's strings are TOML's: a device or address is what somebody typed.
+        typed = {
+            "calendar": json.dumps(self.account.url),
+            "user": json.dumps(self.account.user),
+            "camera": json.dumps(self.media.camera),
+            "microphone": json.dumps(self.media.microphone),
+        }
+        config.write_text(
+            ROOM_TOML.format(site=self, ports=self.ports, root=ROOT, room=ROOM, **typed)
+        )
         self.supervisor.start("edge", [str(BIN / "roomkeeper-edge"), "run", str(config)], self.env)
         wait_for("the room", lambda: healthy(self.ports.edge), 30, self._log("edge"))
 
@@ -373,9 +425,11 @@ class Site:
             wait_for(name, lambda p=port: listens(p), 10, self._log(name))
 
     def _calendar(self) -> None:
+        if self.wishes.calendar:
+            return
         home = self.folder / "calendar"
         home.mkdir()
-        (home / "users").write_text(f"{USER}:{self.password}\n")
+        (home / "users").write_text(f"{USER}:{self.account.password}\n")
         config = home / "config"
         config.write_text(RADICALE.format(port=self.ports.calendar, folder=home))
         self.supervisor.start(
@@ -383,10 +437,7 @@ class Site:
         )
         url = f"http://127.0.0.1:{self.ports.calendar}/"
         wait_for("calendar", lambda: answers(url), 20, self._log("calendar"))
-        request = urllib.request.Request(
-            self.calendar_url, method="MKCALENDAR", headers=_basic(self.password)
-        )
-        urllib.request.urlopen(request, timeout=5).close()
+        self._ask("MKCALENDAR", "")
 
 
 def listens(port: int) -> bool:
@@ -398,8 +449,3 @@ def listens(port: int) -> bool:
 
 def _stamp(wall: float) -> str:
     return datetime.fromtimestamp(wall, UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _basic(password: str) -> dict[str, str]:
-    token = base64.b64encode(f"{USER}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {token}"}
