@@ -1,0 +1,132 @@
+"""The room as its supervisor sees it: everything away at start, health page, clean end."""
+
+import json
+import signal
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from edge.journal import open_reader, verify
+from tests.world.mosquitto import free_port
+from tests.world.site import BIN, ROOT
+from tests.world.waiting import until
+
+ROOM = """
+nodes = ["board"]
+[room]
+id = "alone"
+[broker]
+port = {nobody}
+[site]
+port = {nobody}
+[calendar]
+url = "http://127.0.0.1:{nobody}/none/"
+[camera]
+device = "/dev/video97"
+[microphone]
+device = "no such microphone"
+[[actuators]]
+name = "light.main"
+driver = "mqtt"
+device = "lamp"
+field = "brightness"
+min = 0.0
+max = 100.0
+fallback = 0
+[plugins]
+folder = "{plugins}"
+keys = "{root}/config/keys"
+enabled = ["lights"]
+[policy]
+file = "{root}/config/policies/room.cedar"
+[intents]
+file = "intents.toml"
+[journal]
+path = "room.journal"
+[clock]
+always_trust = true
+[health]
+port = {health}
+[panel]
+port = {panel}
+theme = "{root}/config/theme"
+"""
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A room whose brokers, calendar, camera, microphone and plugin are all away or broken."""
+    ports = {"nobody": free_port(), "health": free_port(), "panel": free_port()}
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
+    config = tmp_path / "room.toml"
+    config.write_text(ROOM.format(root=ROOT, plugins=tmp_path / "plugins", **ports))
+    log = (tmp_path / "edge.log").open("w")
+    process = subprocess.Popen([str(BIN / "roomkeeper-edge"), "run", str(config)], stderr=log)
+    yield process, ports, tmp_path
+    process.kill()
+    process.wait()
+    log.close()
+
+
+def page(port: int, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
+            return answer.status, answer.read().decode()
+    except OSError as error:
+        return 0, str(error)
+
+
+def test_a_room_alone_says_what_is_missing_and_goes_on(alone):
+    process, ports, folder = alone
+    missing = {"broker:room", "broker:site", "calendar", "camera", "microphone", "plugin:lights"}
+
+    def told() -> bool:
+        status, body = page(ports["health"], "/healthz")
+        return status == 200 and missing <= set(json.loads(body)["unhealthy"])
+
+    until(told, 20, (folder / "edge.log").read_text())
+    status, metrics = page(ports["health"], "/metrics")
+    assert status == 200
+    assert "roomkeeper_signals_total" in metrics
+    status, panel = page(ports["panel"], "/")
+    assert status == 200
+    assert "alone" in panel
+    assert process.poll() is None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_within_two_seconds(alone, number):
+    process, ports, folder = alone
+    until(lambda: page(ports["health"], "/healthz")[0] == 200, 20)
+    began = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(10) == 0, (folder / "edge.log").read_text()
+    assert time.monotonic() - began < 2.0
+    assert verify(folder / "room.journal").ok
+    assert not (folder / "room.journal.lock").exists()
+
+
+def test_a_restart_goes_on_where_it_was(alone):
+    process, ports, folder = alone
+    until(lambda: page(ports["health"], "/healthz")[0] == 200, 20)
+    process.kill()
+    process.wait()
+    again = subprocess.Popen(
+        [str(BIN / "roomkeeper-edge"), "run", str(folder / "room.toml")], stderr=subprocess.DEVNULL
+    )
+    try:
+        until(lambda: page(ports["health"], "/healthz")[0] == 200, 20)
+        with open_reader(folder / "room.journal") as reader:
+            boots = [row for row in reader.read() if row.kind == "boot"]
+        assert [row.boot for row in boots] == [1, 2]
+    finally:
+        again.terminate()
+        assert again.wait(5) == 0
+    done = subprocess.run(
+        [str(BIN / "roomkeeper-edge"), "replay", str(folder / "room.journal")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
