@@ -124,6 +124,7 @@ class Libvirtd:
                 return self
             except libvirt.libvirtError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.kill()
                     raise RuntimeError((self.folder / "log").read_text()) from None
                 time.sleep(0.05)
 
