@@ -1,5 +1,6 @@
 """One MQTT 5 connection, from CONNECT to its end. Link makes a new one for every attempt."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -51,6 +52,14 @@ def _connect_properties() -> Properties:
 def _no_delay(_client: paho.Client, _userdata: object, sock: object) -> None:
     if isinstance(sock, socket.socket):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _acknowledge_now(sock: object) -> None:
+    """A broker without TCP_NODELAY holds each message back until the last one is acknowledged,
+    which Linux would put off for 40 ms; the kernel forgets this wish, so it is said again."""
+    if isinstance(sock, socket.socket) and hasattr(socket, "TCP_QUICKACK"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 def _client(name: str, broker: Broker, will: tuple[str, bytes] | None) -> paho.Client:
@@ -127,6 +136,7 @@ class Session:
         give_up = float("inf")
         while time.monotonic() < give_up:
             code = self._client.loop(LOOP_S)
+            _acknowledge_now(self._client.socket())
             self._deliver_acks()
             if code != paho.MQTT_ERR_SUCCESS:
                 return self.reason or paho.error_string(code)
