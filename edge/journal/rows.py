@@ -1,8 +1,12 @@
 """A journal row before and after it was stored."""
 
+import math
 from dataclasses import dataclass
 
+import msgspec
+
 from edge.contracts.base import Now
+from edge.journal.errors import JournalError
 
 KINDS = ("boot", "signal", "decision", "command", "note")
 
@@ -31,3 +35,19 @@ class StoredRow:
     now: Now
     body: bytes | None
     hash: bytes
+
+
+def check(row: Row) -> None:
+    """Raise JournalError when a row cannot be kept."""
+    if row.kind not in KINDS:
+        raise JournalError(f"row {row.id}: kind {row.kind!r}; allowed is {', '.join(KINDS)}")
+    if not isinstance(row.body, bytes) or not row.id.isprintable():
+        raise JournalError(f"row {row.id!r}: the id is printable text, the body bytes")
+    if not (math.isfinite(row.now.wall) and math.isfinite(row.now.mono)):
+        raise JournalError(f"row {row.id}: its instant is not a number")
+
+
+def lost_note(row: Row, lost: int) -> Row:
+    """Return the row that goes before `row` and says how many before it were lost."""
+    body = msgspec.json.encode({"note": "rows lost: memory was full", "rows": lost})
+    return Row("note", f"{row.id}.lost", row.now, body)

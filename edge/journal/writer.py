@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from edge.journal.errors import JournalError
 from edge.journal.reader import Reader
-from edge.journal.rows import KINDS, Row, StoredRow
+from edge.journal.rows import Row, StoredRow, check, lost_note
 from edge.journal.store import Batch, Store
 from edge.process.backoff import Backoff
 
@@ -31,6 +30,8 @@ COMMITS = Histogram(
 )
 
 GROUP_LIMIT = 2_000
+LINGER_S = 0.005
+"""Rows that nobody waits for wait this long for those that follow from them: one sync, not two."""
 MEMORY_ROWS = 100_000
 MEMORY_BYTES = 64 * 1024 * 1024
 CURSOR_S = 0.5
@@ -74,6 +75,7 @@ class Journal:
         self._lost = 0
         self._failing = False
         self._stopping = False
+        self._hurry = False
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._changed = threading.Condition()
         self._backoff = Backoff(first=0.1, cap=5.0)
@@ -85,10 +87,11 @@ class Journal:
         """Take rows without blocking; return the last one's seq, or 0 when memory is full.
 
         `release` is called on the journal's thread once the rows are durable; never when they are
-        lost, which is counted and told by a "note" row as soon as there is room again.
+        lost, which is counted and told by a "note" row as soon as there is room again. Rows with a
+        release are written at once, others within LINGER_S.
         """
         for row in rows:
-            _check(row)
+            check(row)
         size = sum(len(row.body) for row in rows)
         with self._changed:
             if self._rows_held + len(rows) > MEMORY_ROWS or self._bytes_held + size > MEMORY_BYTES:
@@ -96,7 +99,7 @@ class Journal:
                 ROWS.labels("lost").inc(len(rows))
                 return 0
             if self._lost and rows:
-                rows, self._lost = (_lost_note(rows[0], self._lost), *rows), 0
+                rows, self._lost = (lost_note(rows[0], self._lost), *rows), 0
             return self._hold(_Entry(tuple(rows), release, size))
 
     def snapshot(self, seq: int, body: bytes) -> None:
@@ -105,11 +108,14 @@ class Journal:
             self._hold(_Entry((), None, len(body), (seq, body)))
 
     def _hold(self, entry: _Entry) -> int:
+        urgent = entry.release is not None
+        if urgent or not self._entries:
+            self._hurry = self._hurry or urgent
+            self._changed.notify_all()
         self._entries.append(entry)
         self._rows_held += len(entry.rows)
         self._bytes_held += entry.size
         self._appended += len(entry.rows)
-        self._changed.notify_all()
         return self._appended
 
     def when_committed(self, listener: Callable[[], None]) -> None:
@@ -151,6 +157,8 @@ class Journal:
     def flush(self, timeout: float) -> bool:
         """Wait until all that was appended is durable and released; False after `timeout` s."""
         with self._changed:
+            self._hurry = bool(self._entries)
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._entries, timeout)
 
     def start(self) -> None:
@@ -198,6 +206,7 @@ class Journal:
                 self._changed.wait(CURSOR_S if before else None)
                 if before:
                     break
+            self._linger()
             entries: list[_Entry] = []
             rows = 0
             for entry in self._entries:
@@ -205,9 +214,19 @@ class Journal:
                 if entries and rows > GROUP_LIMIT:
                     break
                 entries.append(entry)
+            self._hurry = len(entries) < len(self._entries)
             cursor = self._cursor if self._cursor_moved else None
             self._cursor_moved = False
             return entries, cursor
+
+    def _linger(self) -> None:
+        """Wait until somebody waits for the rows held, or LINGER_S at most."""
+        until = time.monotonic() + LINGER_S
+        while self._entries and not (self._hurry or self._stopping):
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(left)
 
     def _write(self, entries: list[_Entry], cursor: int | None) -> bool:
         snapshots = [entry.snapshot for entry in entries if entry.snapshot is not None]
@@ -276,17 +295,3 @@ def _call(call: Callable[[], None]) -> None:
         call()
     except Exception:
         log.exception("a call from the journal failed")
-
-
-def _check(row: Row) -> None:
-    if row.kind not in KINDS:
-        raise JournalError(f"row {row.id}: kind {row.kind!r}; allowed is {', '.join(KINDS)}")
-    if not isinstance(row.body, bytes) or not row.id.isprintable():
-        raise JournalError(f"row {row.id!r}: the id is printable text, the body bytes")
-    if not (math.isfinite(row.now.wall) and math.isfinite(row.now.mono)):
-        raise JournalError(f"row {row.id}: its instant is not a number")
-
-
-def _lost_note(row: Row, lost: int) -> Row:
-    body = msgspec.json.encode({"note": "rows lost: memory was full", "rows": lost})
-    return Row("note", f"{row.id}.lost", row.now, body)

@@ -11,6 +11,7 @@ import pytest
 from edge.contracts.base import Now
 from edge.journal import Journal, JournalError, Row, open_reader, verify, writer
 from tests.journal.rows import row, running, written
+from tests.world.waiting import until
 
 
 def test_rows_are_durable_before_they_are_released(tmp_path: Path) -> None:
@@ -260,3 +261,29 @@ def test_a_commit_reaches_the_disk_not_only_the_kernel(tmp_path: Path) -> None:
     with running(tmp_path / "journal.db") as journal:
         assert journal._store._db.execute("PRAGMA synchronous").fetchone() == (2,)
         assert journal._store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_rows_nobody_waits_for_go_with_those_that_follow_in_one_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LINGER_S", 60.0)
+    with running(tmp_path / "j.db") as journal:
+        heads: list[int] = []
+        journal.when_committed(lambda: heads.append(journal.head))
+        journal.append([row(1)])
+        journal.append([row(2)])
+        journal.append([row(3)], lambda: None)
+        until(lambda: heads)
+        assert heads == [3]
+        journal.append([row(4)])
+        assert journal.flush(5)
+        assert heads == [3, 4]
+        journal.append([row(5)])
+    with open_reader(tmp_path / "j.db") as reader:
+        assert [found.seq for found in reader.read()] == [1, 2, 3, 4, 5]
+
+
+def test_rows_nobody_waits_for_become_durable_by_themselves(tmp_path: Path) -> None:
+    with running(tmp_path / "j.db") as journal:
+        journal.append([row(1)])
+        until(lambda: journal.head == 1)
