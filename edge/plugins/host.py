@@ -105,6 +105,8 @@ class PluginHost:
                 for name in self._runners:
                     self._serve(name)
         finally:
+            for runner in self._runners.values():
+                runner.close()
             box.close()
 
     def _wait(self) -> bool:
@@ -156,6 +158,7 @@ class PluginHost:
             ended = self._mono()
             CALLS.labels(name, "answered").inc()
             self._post(PluginAnswered(f"plugin:{name}", ids, output.commands, output.state))
+            runner.prepare()
         SECONDS.labels(name).observe(ended - begun)
 
     def _fail(self, runner: Runner, ids: tuple[str, ...], reason: str) -> None:

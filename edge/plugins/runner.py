@@ -40,6 +40,7 @@ class Runner:
         if said.get("id") != manifest.id or said.get("schema") != SCHEMA:
             raise PluginError(f"{manifest.module} says it is {str(said)[:100]}, not {manifest.id}")
         self._guest = guest
+        guest.prepare()
 
     def call(self, events: tuple[PluginEvent, ...], now: float, seed: int) -> PluginOutput:
         """Return the plugin's answer and keep its state; GuestError when there is none."""
@@ -57,6 +58,16 @@ class Runner:
             raise GuestError("answered no UTF-8") from error
         self.state = output.state
         return output
+
+    def prepare(self) -> None:
+        """Get ready for the next call while nobody waits for it."""
+        if self._guest is not None:
+            self._guest.prepare()
+
+    def close(self) -> None:
+        """Free what was made ready."""
+        if self._guest is not None:
+            self._guest.close()
 
     def failed(self, reason: str, mono: float) -> None:
         """Count a failure; the third within a minute quarantines the plugin."""

@@ -3,6 +3,7 @@
 Nothing here may be shared between threads while a call runs; the host gives it one thread.
 """
 
+import contextlib
 import ctypes
 from collections.abc import Callable
 from types import TracebackType
@@ -116,6 +117,7 @@ class Guest:
         self.address = ffi.address(self._component)
         self._exports = {name: self._export(name) for name in ("describe", "handle")}
         self.export_at = {name: ffi.address(index) for name, index in self._exports.items()}
+        self._ready: Instance | None = None
 
     def _export(self, export: str) -> component.ExportIndex:
         index = self._component.get_export_index(export)
@@ -125,8 +127,21 @@ class Guest:
 
     def call(self, export: str, text: str | None) -> str:
         """Call an export in a fresh instance; GuestError says what stopped it."""
-        with Instance(self) as instance:
+        instance, self._ready = self._ready or Instance(self), None
+        with instance:
             return instance.call(export, text)
+
+    def prepare(self) -> None:
+        """Make the next call's instance while nobody waits; what stops it, that call will say."""
+        if self._ready is None:
+            with contextlib.suppress(GuestError):
+                self._ready = Instance(self)
+
+    def close(self) -> None:
+        """Free the instance made in advance; calling it again does nothing."""
+        instance, self._ready = self._ready, None
+        if instance is not None:
+            instance.close()
 
 
 class Instance:

@@ -7,10 +7,12 @@ import pytest
 from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import PluginAnswered, PluginFailed
 from edge.plugins import queue as plugin_queue
+from edge.plugins import sandbox
 from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.queue import BATCH, Waiting
 from tests.plugins.guests import Posted, component, event, guest, shipped
+from tests.world.waiting import until
 
 
 def call(*events: PluginEvent, plugin: str = "lights", now: float = 1e9) -> PluginCall:
@@ -33,6 +35,32 @@ def test_burst_of_edges_is_answered_exactly_once_each() -> None:
     commands = [c.event for a in answers if isinstance(a, PluginAnswered) for c in a.commands]
     assert commands == ids
     assert [e for a in answers if isinstance(a, PluginAnswered) for e in a.events] == ids
+
+
+def test_the_next_instance_is_made_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Seen(sandbox.Instance):
+        def __init__(self, guest: sandbox.Guest) -> None:
+            super().__init__(guest)
+            made.append("made")
+
+        def call(self, export: str, text: str | None) -> str:
+            made.append(export)
+            return super().call(export, text)
+
+    monkeypatch.setattr(sandbox, "Instance", Seen)
+    posted = Posted()
+    host = PluginHost(shipped("lights"), posted)
+    host.start()
+    try:
+        for name in ("a", "b"):
+            host.submit(call(event(name, occupied=True)))
+            posted.take(1)
+        until(lambda: made.count("made") == 4)
+    finally:
+        host.stop()
+    assert made == ["made", "describe", "made", "handle", "made", "handle", "made"]
 
 
 def test_ticks_coalesce_and_edges_before_them_come_first() -> None:
