@@ -1,5 +1,6 @@
 """A real Mosquitto on a free loopback port, in a directory of its own."""
 
+import random
 import shutil
 import socket
 import subprocess
@@ -13,10 +14,20 @@ from edge.process.link import Broker
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a TCP port of the loopback that nobody listens on.
+
+    Below the range that the kernel gives to outgoing connections: one of those would take the port
+    before the server we start has it.
+    """
+    for _ in range(200):
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port from 15000 to 32000 on the loopback")
 
 
 class Mosquitto:
