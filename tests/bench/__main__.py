@@ -60,11 +60,10 @@ def machine() -> str:
     model = re.search(r"model name\s*: (.+)", info)
     memory = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
     gigabytes = int(memory[1]) / 1024**2 if memory else 0
-    load = os.getloadavg()[0]
     return (
         f"{time.strftime('%Y-%m-%d')}, {model[1].strip() if model else platform.machine()}, "
         f"{os.cpu_count()} cores, {gigabytes:.0f} GB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}, load {load:.1f} when the last module had ended"
+        f"Python {platform.python_version()}"
     )
 
 
@@ -83,12 +82,12 @@ def run(name: str) -> tuple[list[Figure], str]:
     return found, "" if found else f"{name}: printed no figure"
 
 
-def table(found: list[Figure]) -> str:
+def table(found: list[Figure], circumstances: str = "") -> str:
     """Return the figures as a Markdown table under a line about the machine."""
     head = "| figure | value | unit | beside | ratio | `python -m tests.bench.` |"
     return "\n".join(
         [
-            machine() + ".",
+            f"{machine()}{circumstances}.",
             "",
             head,
             "|---|--:|---|---|--:|---|",
@@ -114,6 +113,7 @@ def main() -> int:
     asked = parser.parse_args()
     found: list[Figure] = []
     failures = []
+    began, loads = time.monotonic(), [os.getloadavg()[0]]
     for name in asked.names or names:
         if name not in names:
             parser.error(f"no figure module {name!r}; there are {', '.join(names)}")
@@ -121,10 +121,14 @@ def main() -> int:
         rows, failure = run(name)
         found += rows
         failures += [failure] if failure else []
-    print(table(found))
+        loads.append(os.getloadavg()[0])
+    took = (time.monotonic() - began) / 60
+    load = f"load average {min(loads):.1f} to {max(loads):.1f} with other work on the machine"
+    text = table(found, f"; measured in {took:.0f} min, {load}")
+    print(text)
     if asked.write and not failures:
         old = DOCUMENT.read_text() if DOCUMENT.exists() else ""
-        DOCUMENT.write_text(put(old, table(found)))
+        DOCUMENT.write_text(put(old, text))
     print("\n".join(failures), end="\n" if failures else "", file=sys.stderr)
     return 1 if failures else 0
 

@@ -1,158 +1,134 @@
-"""A motion sensor to a lamp, through everything: `python -m tests.bench.chain`.
+"""A motion sensor to a lamp, through everything: `python -m tests.bench.chain [--profile]`.
 
 A sensor board's message on a real broker becomes a signal, a fused room, a plugin call in its
 sandbox, a policy, arbiter and gate decision, two durable journal rows and a set message to the
-lamp. The clock runs from the publish of the one to the arrival of the other, in one process that
-is neither the room nor the broker. Peer: the same client answering itself through the broker.
+lamp. The clock runs from the publish of the one to the arrival of the other, in a process that is
+neither the room nor the broker. Measured in turn with it, as the room may not be quicker: the same
+client answering itself through the broker, and one small write to the same disk made durable.
+`--profile` notes every hand-over inside the room and prints where the time goes, as a table.
 """
 
 import json
+import os
 import statistics
-import subprocess
+import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import msgspec
 
 from edge.contracts.topics import DEVICE_SET, NODE
-from edge.process.link import Link
-from tests.world.mosquitto import Mosquitto, free_port
-from tests.world.site import BIN, ROOT, healthy, wait_for
+from tests.bench._room import Clock, quantile, running, tell, write_room
+from tests.world.mosquitto import Mosquitto
 
-SAMPLES = 150
-PAUSE_S = 0.2
-"""The gate lets a lamp change at most 600 times a minute."""
+SAMPLES = 250
+WARM_UP = 10
+PAUSE_S = 0.1
+"""A sensor board may speak ten times a second, and a lamp change 600 times a minute."""
 
-ROOM = """
-nodes = ["board"]
-[room]
-id = "bench"
-[broker]
-port = {broker}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
-[[actuators]]
-name = "light.main"
-driver = "mqtt"
-device = "lamp"
-field = "brightness"
-min = 0.0
-max = 100.0
-rate_per_min = 600
-fallback = 0
-[fusion]
-# Motion alone decides, at once, in both directions.
-enter = 0.9
-leave = 0.8
-estimate_stale_s = 0.0
-hold_s = 0.0
-[plugins]
-folder = "{root}/wasm_modules"
-keys = "{root}/config/keys"
-enabled = ["lights"]
-[plugins.settings.lights]
-hold_s = 0.0
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[clock]
-always_trust = true
-[health]
-port = {health}
-[panel]
-enabled = false
-"""
+STEPS = (
+    ("arrives", "to the room: client, broker, link"),
+    ("taken MotionChanged", "checked, into the inbox, the loop wakes"),
+    ("step ends", "core: the room is fused, events found"),
+    ("plugin begins", "signal to the journal, the plugins' thread wakes"),
+    ("plugin ends", "plugin call in a fresh instance"),
+    ("taken PluginAnswered", "answer into the inbox, the loop wakes"),
+    ("step ends", "core: policy, arbiter, gate"),
+    ("append", "signal and decision to JSON"),
+    ("commit begins", "the journal's thread wakes"),
+    ("commit ends", "one commit of both rows, on the disk"),
+    ("released", "handed out"),
+    ("written", "driver, the link's thread wakes, socket"),
+)
+"""Where a signal is noted, in its order, and what it has been through since the note before."""
 
-INTENTS = '[intent.default]\ntitle = "Meeting"\n'
+Span = tuple[int, int]
 
 
-def tell(figure: str, value: float, unit: str, peer: float | None = None) -> None:
-    ratio = None if peer is None else round(value / peer, 3)
-    print(
-        json.dumps({"figure": figure, "value": value, "unit": unit, "peer": peer, "ratio": ratio})
-    )
+def disk(descriptor: int) -> Span:
+    """Make one page more durable; return when that began and ended."""
+    began = time.monotonic_ns()
+    os.write(descriptor, b"x" * 4096)
+    os.fdatasync(descriptor)
+    return began, time.monotonic_ns()
 
 
-class Clock:
-    """Publishes on one topic and measures until the answer arrives on another."""
-
-    def __init__(self, broker: Mosquitto, hears: str) -> None:
-        self._link = Link("bench", broker.broker)
-        self._heard = threading.Event()
-        self._payload = b""
-        self._link.subscribe(hears, self._hear)
-        self._link.start()
-        wait_for("the bench's link", lambda: self._link.connected, 5)
-
-    def _hear(self, _topic: str, payload: bytes, _retained: bool) -> None:
-        self._payload = payload
-        self._heard.set()
-
-    def ask(self, topic: str, payload: bytes, seconds: float = 3.0) -> float:
-        """Return milliseconds until the answer; raise when there is none."""
-        self._heard.clear()
-        began = time.perf_counter()
-        self._link.publish(topic, payload, qos=0)
-        if not self._heard.wait(seconds):
-            raise TimeoutError(f"no answer to {payload!r}")
-        return (time.perf_counter() - began) * 1e3
-
-    def close(self) -> None:
-        self._link.stop()
-
-
-def quantile(values: list[float], part: float) -> float:
-    return round(sorted(values)[min(len(values) - 1, int(part * len(values)))], 3)
-
-
-def echo(broker: Mosquitto) -> list[float]:
-    """What broker and client alone take, there and back once."""
-    clock = Clock(broker, "bench/echo")
-    times = [clock.ask("bench/echo", b"x") for _ in range(SAMPLES)]
-    clock.close()
-    return times
-
-
-def room(broker: Mosquitto, folder: Path) -> list[float]:
-    """Motion begins and ends in turn; each is answered by the lamp's next level."""
-    health, nobody = free_port(), free_port()
-    config = folder / "room.toml"
-    config.write_text(ROOM.format(broker=broker.port, nobody=nobody, health=health, root=ROOT))
-    (folder / "intents.toml").write_text(INTENTS)
-    process = subprocess.Popen(
-        [str(BIN / "roomkeeper-edge"), "run", str(config)], stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_for("the room", lambda: healthy(health), 30)
-        clock = Clock(broker, DEVICE_SET.name(device="lamp"))
+def measure(folder: Path, *command: str) -> dict[str, list[Span]]:
+    """Return the samples of each kind, taken in turn."""
+    found: dict[str, list[Span]] = {"chain": [], "echo": [], "disk": []}
+    with Mosquitto() as broker:
+        config, health = write_room(folder, broker.port)
         topic = NODE.name(room="bench", node="board")
-        time.sleep(1.0)  # the room's own start: the lamp's fallback, plugins compiled
-        times = []
-        for number in range(SAMPLES):
-            times.append(clock.ask(topic, msgspec.json.encode({"occupancy": number % 2 == 0})))
-            time.sleep(PAUSE_S)
-        clock.close()
-        return times[10:]
-    finally:
-        process.terminate()
-        process.wait(5)
+        with running(config, health, *command), (folder / "page").open("wb") as page:
+            lamp = Clock(broker, "bench-lamp", DEVICE_SET.name(device="lamp"))
+            echo = Clock(broker, "bench-echo", "bench/echo")
+            for number in range(SAMPLES):
+                motion = msgspec.json.encode({"occupancy": number % 2 == 0})
+                found["chain"].append(lamp.ask(topic, motion))
+                time.sleep(PAUSE_S / 3)
+                found["echo"].append(echo.ask("bench/echo", b"x"))
+                time.sleep(PAUSE_S / 3)
+                found["disk"].append(disk(page.fileno()))
+                time.sleep(PAUSE_S / 3)
+            lamp.close()
+            echo.close()
+    return {name: spans[WARM_UP:] for name, spans in found.items()}
+
+
+def milliseconds(spans: list[Span]) -> list[float]:
+    return [(end - begin) / 1e6 for begin, end in spans]
+
+
+def steps_of(span: Span, notes: list[tuple[int, str]]) -> list[float] | None:
+    """Return the milliseconds of each step of one sample; None when one was passed twice."""
+    at, taken = span[0], []
+    within = iter([note for note in notes if span[0] <= note[0] <= span[1]])
+    for place, _ in STEPS:
+        instant = next((when for when, name in within if name == place), None)
+        if instant is None:
+            return None
+        taken.append((instant - at) / 1e6)
+        at = instant
+    return [*taken, (span[1] - at) / 1e6]
+
+
+def profile() -> None:
+    """Print the table of a room that notes its hand-overs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        out = str(folder / "notes.json")
+        config = str(folder / "room.toml")
+        found = measure(folder, "-m", "tests.bench._traced", config, out)
+        notes = [(when, place) for when, place in json.loads(Path(out).read_text())]
+    rows = [steps for span in found["chain"] if (steps := steps_of(span, notes)) is not None]
+    medians = [statistics.median(column) for column in zip(*rows, strict=True)]
+    texts = [text for _, text in STEPS] + ["to the lamp: broker, client"]
+    print(
+        f"{len(rows)} of {len(found['chain'])} samples\n\n| step | p50 ms | share |\n|---|--:|--:|"
+    )
+    for text, value in zip(texts, medians, strict=True):
+        print(f"| {text} | {value:.2f} | {value / sum(medians):.0%} |")
+    whole = statistics.median(milliseconds(found["chain"]))
+    print(f"| whole chain, noted | {whole:.2f} | |")
+    for kind in ("echo", "disk"):
+        print(f"| beside it: {kind} | {statistics.median(milliseconds(found[kind])):.2f} | |")
 
 
 def main() -> None:
-    with Mosquitto() as broker, tempfile.TemporaryDirectory() as name:
-        peer = echo(broker)
-        times = room(broker, Path(name))
-        tell("echo through the broker, p50", statistics.median(peer), "ms")
-        for label, part in (("p50", 0.5), ("p99", 0.99)):
-            value = quantile(times, part)
-            tell(f"motion to lamp, whole chain, {label}", value, "ms", quantile(peer, part))
+    if "--profile" in sys.argv:
+        profile()
+        return
+    with tempfile.TemporaryDirectory() as name:
+        found = {kind: milliseconds(spans) for kind, spans in measure(Path(name)).items()}
+    echo, sync, chain = found["echo"], found["disk"], found["chain"]
+    tell("echo through the broker, ten a second, p50", statistics.median(echo), "ms")
+    tell("4 KB made durable on this disk, ten a second, p50", statistics.median(sync), "ms")
+    for label, part in (("p50", 0.5), ("p99", 0.99)):
+        floor = quantile(echo, part) + quantile(sync, part)
+        value = quantile(chain, part)
+        tell(f"motion to lamp, whole chain, {label}", value, "ms", "echo and disk", floor)
+    tell("motion to lamp, whole chain, max", max(chain), "ms", "echo", max(echo))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,50 @@
+"""The touch panel in Chromium over the real loop: `python -m tests.bench.panel`.
+
+First paint: from asking for the page until something of it stands there, the browser already open.
+Tap: from the tap on "higher" until the new set point stands there. Peer: an empty page of the same
+server process's machine, painted by the same browser, in turn.
+"""
+
+import statistics
+
+from playwright.sync_api import Page
+
+from tests.bench._room import tell
+from tests.browser.chromium import chromium, page_of
+from tests.browser.test_panel import TAP
+from tests.world.door import Door
+from tests.world.scenes import busy
+
+ROUNDS = 9
+EMPTY = "data:text/html,<!doctype html><title>empty</title><p>.</p>"
+PAINTED = "performance.getEntriesByName('first-contentful-paint')"
+
+
+def paint_ms(page: Page, url: str) -> float:
+    """Return milliseconds from the start of the navigation to the first paint with content."""
+    page.goto(url)
+    page.wait_for_function(f"{PAINTED}.length")
+    return float(page.evaluate(f"{PAINTED}[0].startTime"))
+
+
+def main() -> None:
+    with Door() as door, chromium() as browser:
+        door.serve()
+        busy(door)
+        url = f"{door.url}/?tab=controls"
+        with page_of(browser, url) as page:
+            paints, empty, taps = [], [], []
+            for _ in range(ROUNDS):
+                empty.append(paint_ms(page, EMPTY))
+                paints.append(paint_ms(page, url))
+                page.wait_for_selector("html.live")
+                taps.append(float(page.evaluate(TAP)))
+    peer = statistics.median(empty)
+    tell("panel: first paint, p50", statistics.median(paints), "ms", "an empty page", peer)
+    tell("panel: first paint, max", max(paints), "ms")
+    tell("panel: tap to visible, p50", statistics.median(taps), "ms")
+    tell("panel: tap to visible, max", max(taps), "ms")
+
+
+if __name__ == "__main__":
+    main()
