@@ -15,17 +15,19 @@ from edge.contracts.base import Now
 from edge.contracts.signals import Signal
 from edge.decide.core import CoreSettings, CoreState
 from edge.panel import ask
-from edge.panel.guard import BODY_LIMIT, COOKIE, HEADERS, Guard, Pace
 from edge.panel.options import Options
 from edge.panel.past import KEPT, History
-from edge.panel.pulse import Pulse
-from edge.panel.render import LOOKS, THEME_FILES, Reader, Renderer
-from edge.panel.stream import Seats, Stream
+from edge.panel.render import Reader, Renderer
 from edge.panel.view import PanelView, view, voice_of
 from edge.panel.why import explain
 from edge.panel.words import choose, load
+from edge.process.web.guard import BODY_LIMIT, HEADERS, Guard, Pace
+from edge.process.web.pulse import Pulse
+from edge.process.web.stream import Seats, Stream
+from edge.process.web.theme import LOOKS, THEME_FILES
 
 log = structlog.get_logger()
+COOKIE = "roomkeeper_panel"
 DEEDS_READ = 120
 SETTLE_S = 0.25
 """How long an answer waits for the loop to have taken the signal."""
@@ -53,7 +55,7 @@ class Panel:
         self.settings = settings
         self.options = options
         self.theme = theme
-        self.guard = Guard(options.hosts)
+        self.guard = Guard(options.hosts, COOKIE)
         self.pace = Pace(time.monotonic)
         self.seats = Seats(options.streams)
         self.renderer = Renderer(app, theme)

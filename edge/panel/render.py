@@ -1,7 +1,6 @@
 """The view as HTML: a whole page, or its parts for the event stream."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from flask import Flask
@@ -11,6 +10,8 @@ from edge.panel import PanelError
 from edge.panel.view import PanelView
 from edge.panel.voice import Voice
 from edge.panel.words import LANGUAGES
+from edge.process.web import WebError
+from edge.process.web.theme import LOOKS, Theme
 
 PARTS: dict[str, tuple[str, ...]] = {
     "plate": ("room", "clock", "status", "actions"),
@@ -22,8 +23,6 @@ PARTS: dict[str, tuple[str, ...]] = {
     "controls": ("controls", "consent"),
 }
 """Id of a part's element -> the fields of the view that its template reads."""
-THEME_FILES = ("tokens.css", "base.css", "components.css")
-LOOKS = ("auto", "light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +42,14 @@ class Renderer:
     def __init__(self, app: Flask, theme: Path) -> None:
         self._env: Environment = app.jinja_env
         static = Path(app.static_folder or "")
-        files = [*(theme / name for name in THEME_FILES), static / "panel.css", static / "panel.js"]
         try:
-            icons = (theme / "icons.svg").read_text("utf-8")
-            kept = b"".join(path.read_bytes() for path in files)
-        except OSError as error:
-            raise PanelError(f"theme {theme}: {error}; point it at config/theme") from error
-        self.stamp = sha256(kept + icons.encode()).hexdigest()[:12]
-        self._env.globals.update(icons=icons, stamp=self.stamp, languages=LANGUAGES, looks=LOOKS)
+            drawn = Theme(theme, [static / "panel.css", static / "panel.js"])
+        except WebError as error:
+            raise PanelError(str(error)) from error
+        self.stamp = drawn.stamp
+        self._env.globals.update(
+            icons=drawn.icons, stamp=self.stamp, languages=LANGUAGES, looks=LOOKS
+        )
 
     def page(self, view: PanelView, reader: Reader) -> str:
         """Return the whole page."""

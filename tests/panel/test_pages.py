@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from edge.contracts.gating import GateRule
-from edge.panel.guard import ASKS_AT_ONCE
+from edge.process.web.guard import ASKS_AT_ONCE
 from tests.world.door import ROOM, Door, meeting
 from tests.world.scenes import busy, free
 

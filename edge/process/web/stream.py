@@ -7,16 +7,16 @@ from collections.abc import Callable, Generator, Iterator
 
 from prometheus_client import Counter, Gauge
 
-from edge.panel.pulse import Pulse
+from edge.process.web.pulse import Pulse
 
-STREAMS = Gauge("roomkeeper_panel_streams", "Event streams that are open")
-REFUSED = Counter("roomkeeper_panel_streams_refused", "Event streams refused at the cap")
-PUSHED = Counter("roomkeeper_panel_parts", "Page parts sent to event streams", ["part"])
+STREAMS = Gauge("roomkeeper_page_streams", "Event streams that are open")
+REFUSED = Counter("roomkeeper_page_streams_refused", "Event streams refused at the cap")
+PUSHED = Counter("roomkeeper_page_parts", "Page parts sent to event streams", ["part"])
 
 BEAT_S = 2.0
 REDRAW_S = 1.0
 GAP_S = 0.05
-"""Least time between two drawings of one stream: a burst of signals is drawn once."""
+"""Least time between two drawings of one stream: a burst of changes is drawn once."""
 
 
 class Seats:

@@ -1,4 +1,4 @@
-"""Who may ask what of the panel: host names, cross-site forms, headers, pace."""
+"""Who may ask what of a page: host names, cross-site forms, headers, pace."""
 
 import hmac
 import re
@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from flask import Request, Response
 
-COOKIE = "roomkeeper_panel"
 FIELD = "token"
 BODY_LIMIT = 8 * 1024
 ASKS_AT_ONCE = 12
@@ -34,10 +33,13 @@ HEADERS = {
 class Guard:
     """A signed double submit: the cookie names the browser, the form carries its signature.
 
+    cookie: its name; bound: another cookie that a form is good for, such as a session's.
     secret: made at each start, so a page from before a restart is refused and renews itself.
     """
 
     hosts: tuple[str, ...]
+    cookie: str
+    bound: str = ""
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def host_known(self, request: Request) -> bool:
@@ -46,17 +48,18 @@ class Guard:
 
     def seat(self, request: Request) -> str:
         """Return the browser's cookie, or a new value for it."""
-        kept = request.cookies.get(COOKIE, "")
+        kept = request.cookies.get(self.cookie, "")
         return kept if len(kept) == 32 and kept.isalnum() else secrets.token_hex(16)
 
-    def token(self, seat: str) -> str:
+    def token(self, seat: str, bound: str = "") -> str:
         """Return what a form of this browser must carry."""
-        return hmac.new(self.secret, seat.encode(), "sha256").hexdigest()
+        return hmac.new(self.secret, f"{seat} {bound}".encode(), "sha256").hexdigest()
 
     def form_ours(self, request: Request) -> bool:
-        """Return whether a form was drawn by this panel for this browser."""
-        seat, token = request.cookies.get(COOKIE, ""), request.form.get(FIELD, "")
-        signed = hmac.compare_digest(self.token(seat).encode(), token.encode())
+        """Return whether a form was drawn by this process for this browser."""
+        seat, token = request.cookies.get(self.cookie, ""), request.form.get(FIELD, "")
+        bound = request.cookies.get(self.bound, "") if self.bound else ""
+        signed = hmac.compare_digest(self.token(seat, bound).encode(), token.encode())
         return bool(seat) and signed and self._same_site(request)
 
     def from_here(self, request: Request) -> bool:
@@ -72,7 +75,7 @@ class Guard:
     def mark(self, response: Response, seat: str, known: str | None) -> None:
         """Set the browser's cookie when it has none."""
         if seat != known:
-            response.set_cookie(COOKIE, seat, httponly=True, samesite="Strict", path="/")
+            response.set_cookie(self.cookie, seat, httponly=True, samesite="Strict", path="/")
 
 
 class Pace:
