@@ -1,13 +1,20 @@
 """The service's processes: the only place where their parts meet."""
 
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from cloud_bridge.admin import AdminError, passwords
+from cloud_bridge.admin.follow import Follower
+from cloud_bridge.admin.pages import create_admin
+from cloud_bridge.admin.probe import probe
+from cloud_bridge.admin.site import Options, Ports
 from cloud_bridge.config import CloudConfig, read_secret
 from cloud_bridge.ingest import Ingest
 from cloud_bridge.reconcile import Reconciler
-from cloud_bridge.store import EventStore, MachineStore, Store
+from cloud_bridge.store import EventStore, LookStore, MachineStore, Store, UserStore
 from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms import accel
 from cloud_bridge.vms.answers import answers
@@ -18,8 +25,11 @@ from cloud_bridge.vms.guest.kernel import KernelError
 from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
 from edge.process.health import HealthServer
 from edge.process.link import Broker, Link
+from edge.process.web import WebError
+from edge.process.web.pulse import Pulse
+from edge.process.web.server import WebServer
 
-__all__ = ["IngestProcess", "KernelError", "ReconcileProcess", "VmError"]
+__all__ = ["AdminProcess", "IngestProcess", "KernelError", "ReconcileProcess", "VmError"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -56,6 +66,56 @@ def provider_of(config: CloudConfig) -> LibvirtProvider:
     section = config.provider
     limits = Limits(section.memory_mib, section.reserve_mib, section.boots)
     return LibvirtProvider(section.uri, config.name, images, limits)
+
+
+class AdminProcess:
+    """`roomkeeper-cloud admin`; at its first start it prints a one-time password, once."""
+
+    def __init__(self, config: CloudConfig) -> None:
+        section = config.admin
+        self._store = Store(config.store.url)
+        users, looks = UserStore(self._store), LookStore(self._store)
+        machines = MachineStore(self._store)
+        pulse = Pulse()
+        ports = {"ingest": config.health.ingest_port, "reconciler": config.health.reconcile_port}
+        self._follower = Follower(looks, machines, pulse, lambda: probe(ports))
+        options = Options(
+            hosts=tuple({*Options().hosts, section.host, *section.hosts}),
+            zone=ZoneInfo(section.time_zone),
+            hours=section.session_hours,
+            tls=section.tls_proxy,
+            streams=section.streams,
+        )
+        page = create_admin(
+            Ports(lambda: self._follower.facts, looks, machines, users, pulse),
+            options,
+            Path(section.theme),
+        )
+        try:
+            self._server = WebServer(
+                "admin", section.host, section.port, page, pulse, section.streams
+            )
+        except WebError as error:
+            raise AdminError(str(error)) from error
+        self._health = HealthServer(LOOPBACK, config.health.admin_port, self._follower.status)
+        password = passwords.first_password(users)
+        if password:
+            told = f"admin page: user {passwords.FIRST_USER}, one-time password {password}\n"
+            sys.stderr.write(told)
+            sys.stderr.flush()
+
+    def start(self) -> None:
+        """Begin to follow the store and to serve."""
+        self._health.start()
+        self._follower.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """End every stream and the server."""
+        self._server.stop()
+        self._follower.stop()
+        self._health.stop()
+        self._store.close()
 
 
 class IngestProcess:
@@ -126,6 +186,15 @@ def retry(config: CloudConfig, key: str) -> bool:
     store = Store(config.store.url)
     try:
         return MachineStore(store).forget_attempts(key)
+    finally:
+        store.close()
+
+
+def reset_password(config: CloudConfig) -> str:
+    """Give the user admin a one-time password and return it."""
+    store = Store(config.store.url)
+    try:
+        return passwords.reset_password(UserStore(store))
     finally:
         store.close()
 

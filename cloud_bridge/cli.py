@@ -63,6 +63,33 @@ def reconcile(config: Path) -> None:
     _run("reconcile", settings, ReconcileProcess)
 
 
+@main.command()
+@CONFIG
+def admin(config: Path) -> None:
+    """Serve the page for those who look after the rooms, until SIGTERM or Ctrl-C."""
+    from cloud_bridge.admin import AdminError  # noqa: PLC0415
+    from cloud_bridge.app import AdminProcess  # noqa: PLC0415
+
+    settings = _config(config)
+    try:
+        _run("admin", settings, AdminProcess)
+    except AdminError as error:
+        raise Failure(str(error)) from error
+
+
+@main.command("admin-password")
+@CONFIG
+def admin_password(config: Path) -> None:
+    """Give the user admin a new one-time password and sign them out everywhere."""
+    from cloud_bridge import app  # noqa: PLC0415
+
+    settings = _config(config)
+    try:
+        click.echo(app.reset_password(settings))
+    except StoreError as error:
+        raise Failure(str(error)) from error
+
+
 def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Process]) -> None:
     stopping = stop.install()
     logs.setup(name, config.log.level)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import available_timezones
 
 import msgspec
 from msgspec import Meta
@@ -64,11 +65,25 @@ class TemplateSection(_Section, frozen=True):
     boot_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
 
 
+class AdminSection(_Section, frozen=True):
+    """The page for those who look after the rooms. theme is the folder of the design system."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 8090
+    hosts: tuple[Name, ...] = ()
+    tls_proxy: bool = False
+    session_hours: Annotated[float, Meta(ge=0.1, le=720.0)] = 12.0
+    time_zone: Name = "UTC"
+    theme: Name = "theme"
+    streams: Annotated[int, Meta(ge=1, le=64)] = 8
+
+
 class HealthSection(_Section, frozen=True):
     """Loopback ports of the health pages of each process."""
 
     ingest_port: Port = 9101
     reconcile_port: Port = 9102
+    admin_port: Port = 9103
 
 
 class LogSection(_Section, frozen=True):
@@ -86,6 +101,7 @@ class CloudConfig(_Section, frozen=True):
     store: StoreSection = StoreSection()
     provider: ProviderSection = ProviderSection()
     templates: dict[Identifier, TemplateSection] = msgspec.field(default_factory=dict)
+    admin: AdminSection = AdminSection()
     health: HealthSection = HealthSection()
     log: LogSection = LogSection()
 
@@ -117,8 +133,19 @@ def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
         if bool(template.kernel) != bool(template.initramfs):
             missing = "kernel" if template.initramfs else "initramfs"
             yield ("templates", name, missing), "kernel and initramfs together, or neither"
-    if config.health.ingest_port == config.health.reconcile_port:
+    yield from _ports(config)
+    if config.admin.time_zone not in available_timezones():
+        yield ("admin", "time_zone"), "a name of the time zone database, such as Europe/Berlin"
+
+
+def _ports(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
+    health = config.health
+    if health.ingest_port == health.reconcile_port:
         yield ("health", "reconcile_port"), "another port than ingest_port"
+    if health.admin_port in (health.ingest_port, health.reconcile_port):
+        yield ("health", "admin_port"), "another port than ingest_port and reconcile_port"
+    if config.admin.port in (health.ingest_port, health.reconcile_port, health.admin_port):
+        yield ("admin", "port"), "another port than those of [health]"
 
 
 def _files(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
@@ -162,5 +189,6 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
         broker=broker,
         templates=templates,
         store=StoreSection(url),
+        admin=msgspec.structs.replace(config.admin, theme=file(config.admin.theme)),
         provider=msgspec.structs.replace(config.provider, uri=uri),
     )

@@ -2,15 +2,19 @@
 
 from cloud_bridge.store.base import Store, StoreError
 from cloud_bridge.store.events import DeadLetter, EventStore, Row, Snapshot
+from cloud_bridge.store.looking import LookStore
 from cloud_bridge.store.machines import Intended, MachineStore
+from cloud_bridge.store.users import UserStore
 
 __all__ = [
     "DeadLetter",
     "EventStore",
     "Intended",
+    "LookStore",
     "MachineStore",
     "Row",
     "Snapshot",
     "Store",
     "StoreError",
+    "UserStore",
 ]

@@ -6,9 +6,11 @@ import msgspec
 from sqlalchemy import delete, select
 
 from cloud_bridge.store.base import Store
-from cloud_bridge.store.tables import attempts, claims, intended, reports, wanted
+from cloud_bridge.store.tables import attempts, claims, intended, reports, steps, wanted
 from cloud_bridge.types import Attempt, Machine, Wanted
 from edge.contracts.wire import MachinesMessage, WantedMessage
+
+STEPS_KEPT_S = 30 * 86400.0
 
 _wanted = msgspec.json.Decoder(WantedMessage)
 _machines = msgspec.json.Decoder(MachinesMessage)
@@ -133,7 +135,23 @@ class MachineStore:
             return {room: _machines.decode(body) for room, body in found}
 
     def set_report(self, message: MachinesMessage) -> None:
-        """Write what a room is told."""
+        """Write what a room is told, and when each machine was first in its phase."""
         body = msgspec.json.encode(message)
+        rows = [
+            {
+                "key": report.key,
+                "phase": report.phase,
+                "room": message.room,
+                "meeting": report.meeting[:1024],
+                "template": report.template[:128],
+                "at": report.at,
+                "detail": report.detail[:512],
+            }
+            for report in message.machines
+        ]
         with self._store.begin() as connection:
             connection.execute(self._store.upsert(reports, room=message.room, body=body))
+            if rows:
+                connection.execute(self._store.insert(steps).on_conflict_do_nothing(), rows)
+                old = steps.c.at < message.at - STEPS_KEPT_S
+                connection.execute(delete(steps).where(old))

@@ -86,6 +86,47 @@ claims = Table(
     Column("until", Float, nullable=False),
 )
 
+# When a machine was first seen in each phase: what is left once its report is gone.
+steps = Table(
+    "steps",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("phase", String(16), primary_key=True),
+    Column("room", ROOM, primary_key=True),
+    Column("meeting", String(1024), nullable=False),
+    Column("template", String(128), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("detail", String(512), nullable=False),
+)
+
+# What the rows of a room up to `sequence` add up to.
+live = Table(
+    "live",
+    metadata,
+    Column("room", ROOM, primary_key=True),
+    Column("sequence", NUMBER, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("password", String(256), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("must_change", Boolean, nullable=False),
+    Column("changed", Float, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # The SHA-256 of what the browser holds: the file alone opens nothing.
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("expires", Float, nullable=False),
+)
+
 reports = Table(
     "reports",
     metadata,

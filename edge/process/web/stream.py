@@ -42,12 +42,19 @@ class Seats:
 class Stream:
     """One browser's event stream; iterated and closed by the web server.
 
-    draw: returns the parts that changed since it was last called.
+    draw: returns the parts that changed since it was last called; open_for: whether the reader
+    may go on reading.
     """
 
     def __init__(
-        self, draw: Callable[[], dict[str, str]], pulse: Pulse, seats: Seats, stamp: str
+        self,
+        draw: Callable[[], dict[str, str]],
+        pulse: Pulse,
+        seats: Seats,
+        stamp: str,
+        open_for: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._open_for = open_for
         self._draw = draw
         self._pulse = pulse
         self._seats = seats
@@ -70,7 +77,7 @@ class Stream:
     def _run(self, stamp: str) -> Generator[bytes, None, None]:
         yield event("hello", {"stamp": stamp})
         beat = time.monotonic()
-        while not self._pulse.closed:
+        while not self._pulse.closed and self._open_for():
             seen = self._pulse.count
             for part, html in self._draw().items():
                 PUSHED.labels(part).inc()

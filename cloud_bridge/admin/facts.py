@@ -1,0 +1,42 @@
+"""Everything a page of this instant rests on, as it was read."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from cloud_bridge.admin.live import Live
+from cloud_bridge.store.looking import DeadRow, RoomRow, StepRow, Wish
+from cloud_bridge.types import Attempt, Machine
+from edge.contracts.wire import MachineReport
+
+Answer = Literal["ok", "ill", "away"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the service. since: wall seconds; detail: its own words."""
+
+    name: str
+    answer: Answer
+    detail: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """read: wall seconds of the last good reading, 0 before the first.
+
+    trouble: why the database did not answer since; behind: rows of each room not folded yet.
+    """
+
+    read: float = 0.0
+    trouble: str = ""
+    rooms: tuple[RoomRow, ...] = ()
+    live: tuple[Live, ...] = ()
+    behind: tuple[tuple[str, int], ...] = ()
+    wishes: tuple[Wish, ...] = ()
+    reports: tuple[tuple[str, MachineReport], ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    machines: tuple[Machine, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+    dead: tuple[DeadRow, ...] = ()
+    parts: tuple[Part, ...] = ()
