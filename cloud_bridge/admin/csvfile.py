@@ -39,10 +39,10 @@ def table(name: str, facts: Facts, say: Say) -> str:
 
 def audit(rows: Iterable[TrailRow]) -> str:
     """Return rows of the trail."""
-    head = ("room", "sequence", "time", "kind", "id", "what", "reason", "refused")
+    head = ("room", "sequence", "time", "kind", "id", "what", "reason", "word")
     return write(
         head,
-        ((r.room, r.sequence, r.iso, r.kind, r.id, r.what, r.reason, r.refused) for r in rows),
+        ((r.room, r.sequence, r.iso, r.kind, r.id, r.what, r.reason, r.word) for r in rows),
     )
 
 

@@ -30,6 +30,7 @@ class MeetingView:
     title: str
     organiser: str
     when: str
+    day: str
     start: float
     phase: str
     tone: str
@@ -73,6 +74,7 @@ def _meeting(
         title=title_of(seen),
         organiser="" if seen.private else seen.organiser,
         when=say.span(seen.start, seen.end),
+        day=say.day(seen.start),
         start=seen.start,
         phase=phase,
         tone=tone,

@@ -56,7 +56,7 @@ class Trail:
 
     filters: Filters
     rooms: tuple[str, ...]
-    kinds: tuple[str, ...]
+    kinds: tuple[tuple[str, str], ...]
     rows: tuple[TrailRow, ...]
     older: int
     trouble: str
@@ -126,7 +126,7 @@ def _filters() -> Filters:
     before = args.get("before", "")
     return Filters(
         args.get("room", "")[:128],
-        kind if (kind := args.get("kind", "decision")) in ("", *KINDS) else "decision",
+        kind if (kind := args.get("kind", "action")) in ("", *dict(KINDS)) else "action",
         args.get("text", "")[:200].replace("\0", ""),
         min(int(before), SEQUENCE_LIMIT) if before.isascii() and before.isdigit() else 0,
     )
@@ -136,9 +136,11 @@ def _trail(site: Site, limit: int) -> Trail:
     filters, say = _filters(), site.say()
     rooms = tuple(row.room for row in site.ports.facts().rooms)
     chosen = rooms if not filters.room else (filters.room,)
-    kinds = (f"roomkeeper.{filters.kind}",) if filters.kind else ()
+    acted = filters.kind == "action"
+    kind = "decision" if acted else filters.kind
+    kinds = (f"roomkeeper.{kind}",) if kind else ()
     before = filters.before if filters.room else 0
-    wish = Search(chosen, kinds, filters.text, before, limit)
+    wish = Search(chosen, kinds, filters.text, before, limit, acted)
     try:
         found, trouble = site.ports.looks.search(wish), ""
     except StoreError as error:

@@ -91,7 +91,7 @@ def _figures(live: Live | None, *, fresh: bool, say: Say) -> tuple[Figure, ...]:
     readings = live.readings if live else {}
     return (
         Figure("people", "people", "People", count, "", "ok" if fresh else "stale", ""),
-        _reading("temperature", "Temperature", "°C", 1, readings.get("temperature"), fresh, say),
+        _reading("temperature", "Temp.", "°C", 1, readings.get("temperature"), fresh, say),
         _reading("co2", "CO₂", "ppm", 0, readings.get("co2"), fresh, say),
     )
 

@@ -37,7 +37,12 @@ class Say:
 
     def span(self, start: float, end: float) -> str:
         """Return 14:05-15:00 with a proper dash."""
-        return f"{self.moment(start)}\u2013{self.clock(end)}"
+        return f"{self.clock(start)}\u2013{self.clock(end)}"
+
+    def day(self, wall: float) -> str:
+        """Return weekday and date, "" for today."""
+        local = self._local(wall)
+        return "" if self._today(local) else f"{local:%A, %d %B}"
 
     def age(self, wall: float) -> str:
         """Return how long ago, coarsely, so that it does not change every second."""

@@ -15,24 +15,40 @@ from edge.contracts.wire import EventMessage
 
 TEXT_LIMIT = 400
 RAW_LIMIT = 20_000
-KINDS = ("decision", "signal", "note", "command", "boot")
-ICONS = {"decision": "check", "signal": "noise", "note": "info", "command": "controls"}
+KINDS = (
+    ("action", "What rooms did"),
+    ("decision", "All decisions"),
+    ("signal", "Signals"),
+    ("note", "Notes"),
+    ("command", "Commands"),
+    ("boot", "Starts"),
+)
+"""Kinds of rows that people can choose, and how they are called."""
+BADGES = {
+    "acted": ("ok", "check"),
+    "refused": ("fair", "warn"),
+    "unreadable": ("poor", "error"),
+    "noted": ("unknown", "info"),
+    "signal": ("unknown", "noise"),
+}
+"""Word -> tone, icon; others look like a note."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrailRow:
-    """One stored row. at: the room's clock; refused: a rule stood against something."""
+    """One stored row. at: the room's clock; word: acted, refused, noted, unreadable or the kind."""
 
     room: str
     sequence: int
     id: str
     kind: str
+    word: str
+    tone: str
     icon: str
     at: str
     iso: str
     what: str
     reason: str
-    refused: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +77,12 @@ def trail_row(row: Stored, say: Say) -> TrailRow:
     kind = row.type.removeprefix("roomkeeper.")[:32]
     event = event_of(row)
     at = (wall_of(event) if event else 0.0) or row.received
-    what, reason, refused = _words(event)
-    icon = "warn" if refused else ICONS.get(kind, "info")
+    what, reason, word = _words(event)
+    word = word or kind
+    tone, icon = BADGES.get(word, BADGES["noted"])
     return TrailRow(
-        row.room, row.sequence, row.id, kind, icon, say.exact(at), say.iso(at),
-        what[:TEXT_LIMIT], reason[:TEXT_LIMIT], refused,
+        row.room, row.sequence, row.id, kind, word, tone, icon, say.exact(at), say.iso(at),
+        what[:TEXT_LIMIT], reason[:TEXT_LIMIT],
     )  # fmt: skip
 
 
@@ -159,39 +176,39 @@ def _results(decision: Decision, later: Iterable[Stored]) -> list[Item]:
     return found
 
 
-def _words(event: EventMessage | None) -> tuple[str, str, bool]:
-    """Return what happened, why, and whether something was refused."""
+def _words(event: EventMessage | None) -> tuple[str, str, str]:
+    """Return what happened, why, and the row's word, "" for its kind."""
     if event is None:
-        return "This row cannot be read", "", True
+        return "This row cannot be read", "", "unreadable"
     if not event.data:
-        return "Its content stays in the room, or was thinned out", "", False
+        return "Its content stays in the room, or was thinned out", "", ""
     decision = decision_of(event)
     if decision is not None:
         return _decision(decision)
     signal = signal_of(event) if event.type == "roomkeeper.signal" else None
     if signal is not None:
-        return _signal(signal), "", isinstance(signal, signals.PluginFailed)
-    return ", ".join(f"{key}: {value}" for key, value in event.data.items()), "", False
+        return _signal(signal), "", ""
+    return ", ".join(f"{key}: {value}" for key, value in event.data.items()), "", ""
 
 
-def _decision(one: Decision) -> tuple[str, str, bool]:
+def _decision(one: Decision) -> tuple[str, str, str]:
     done = [f"{command.actuator} to {command.value}" for command in one.commands]
     done += [f"calendar: {write.verb.replace('_', ' ')}" for write in one.writes]
     against = [verdict for verdict in one.verdicts if not verdict.allowed]
     given = [command.reason for command in one.commands]
     reasons = [reason for reason in (*given, *(each.reason for each in one.writes)) if reason]
     if done:
-        return ", ".join(done), "; ".join(dict.fromkeys(reasons)), bool(against)
+        return ", ".join(done), "; ".join(dict.fromkeys(reasons)), "acted"
     if one.notes:
-        return "; ".join(one.notes), "", bool(against)
+        return "; ".join(one.notes), "", "refused" if against else "noted"
     if against:
         first = against[0]
         return (
             f"{first.source} may not set {first.actuator} to {first.value}",
             f"{first.stage} {first.rule} {first.reason}".strip(),
-            True,
+            "refused",
         )
-    return "told the service which machines it wants", "", False
+    return "told the service which machines it wants", "", "noted"
 
 
 def _signal(one: signals.Signal) -> str:  # noqa: PLR0911, PLR0912 - one line for each kind

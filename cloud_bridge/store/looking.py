@@ -77,13 +77,17 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """kinds: row types; text: found in id or body, any case; before: sequences below it only."""
+    """kinds: row types; text: found in id or body, any case; before: sequences below it only.
+
+    acted: only decisions that set or wrote something.
+    """
 
     rooms: Sequence[str]
     kinds: Sequence[str] = ()
     text: str = ""
     before: int = 0
     limit: int = 100
+    acted: bool = False
 
 
 class LookStore:
@@ -185,11 +189,13 @@ class LookStore:
         wanted_rows: list[ColumnElement[bool]] = []
         if wish.kinds:
             wanted_rows.append(events.c.type.in_(wish.kinds))
+        body: ColumnElement[str] = cast(events.c.body, String)
+        if not self._store.sqlite:
+            body = func.convert_from(events.c.body, "UTF8")
+        if wish.acted:
+            wanted_rows.append(body.contains('"commands":[{') | body.contains('"writes":[{'))
         if wish.text:
             text = wish.text[:TEXT_LIMIT]
-            body: ColumnElement[str] = cast(events.c.body, String)
-            if not self._store.sqlite:
-                body = func.convert_from(events.c.body, "UTF8")
             found = body.icontains(text, autoescape=True)
             wanted_rows.append(found | events.c.id.icontains(text, autoescape=True))
         return wanted_rows

@@ -14,9 +14,7 @@ from tests.world.room import meeting
 
 DEMO = meeting("live", -720, 60, title="Live demo for Northwind", organiser="Mira Okafor")
 NEXT = meeting("design", 3600, 60, title="Design critique", organiser="Aiko Tan")
-SPRINT = meeting(
-    "sprint", 300, 45, title="Sprint planning", organiser="Jonas Weber", categories=()
-)
+SPRINT = meeting("sprint", 300, 45, title="Sprint planning", organiser="Jonas Weber", categories=())
 BOARD = meeting("board", 7200, 120, private=True, organiser="Mira Okafor")
 LAB = meeting("lab", -300, 90, title="Kernel lab", organiser="Priya Nair")
 EARLY = meeting("early", -9000, 45, title="Stand-up", categories=())

@@ -14,6 +14,7 @@
     const frame = document.createElement("template");
     frame.innerHTML = html;
     const fresh = frame.content.firstElementChild;
+    if (old.querySelector("details[open]")) fresh.querySelector("details")?.setAttribute("open", "");
     if (fresh.isEqualNode(old)) return;
     const here = document.activeElement;
     const focus = old.contains(here) ? [...old.querySelectorAll(TOUCHED)].indexOf(here) : -1;
