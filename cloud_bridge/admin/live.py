@@ -14,6 +14,7 @@ from edge.contracts.signals import (
     ClockChecked,
     Health,
     NodeReading,
+    PeopleCounted,
     Signal,
     SourceChanged,
 )
@@ -156,6 +157,9 @@ def _told(live: Live, signal: Signal, at: float) -> Live:
         case NodeReading(source=source, quantity=quantity, value=value) if quantity in SHOWN:
             read = {**live.readings, quantity: Reading(value, at, source[:NAME_LIMIT])}
             return msgspec.structs.replace(live, readings=read)
+        case PeopleCounted(count=count):
+            # A decision tells the count too, but only when there is something to decide.
+            return msgspec.structs.replace(live, count=max(0, count))
         case SourceChanged(source=name, health=health, reason=reason):
             state = Source(health, reason[:NAME_LIMIT], at)
             sources = {**live.sources, name[:NAME_LIMIT]: state}

@@ -137,7 +137,6 @@ def test_a_change_shows_without_a_reload(browser: Browser, office: Office) -> No
         air(office.tenant("fjord"), 6)
         page.wait_for_selector(people, timeout=5000)
         print({"stored_to_visible_ms": round((time.perf_counter() - begun) * 1000)})
-        page.wait_for_selector("[data-room=fjord]:has-text('Occupied')")
         office.tenant("cedar").online(False)
         page.wait_for_selector("h1:has-text('1 thing needs attention')", timeout=5000)
         assert page.evaluate("window.same")
@@ -194,7 +193,7 @@ def test_everything_works_without_script(browser: Browser, office: Office) -> No
         page.click("text=Audit trail")
         page.select_option("[name=room]", "aurora")
         page.fill("[name=text]", "by hand")
-        page.click("text=Show")
+        page.click("button:has-text('Show')")
         page.locator(".trail-why a").first.click()
         assert "Evidence" in page.inner_text("main")
 
@@ -207,7 +206,7 @@ def test_first_paint_is_quick(browser: Browser, office: Office) -> None:
         paints = []
         for _ in range(5):
             page.goto(url)
-            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+            page.wait_for_selector("html.live")
             paints.append(page.evaluate(PAINT))
         kept = {one["name"]: one["value"] for one in page.context.cookies()}
     client.set_cookie("roomkeeper_admin", kept["roomkeeper_admin"])
