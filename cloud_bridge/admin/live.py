@@ -148,7 +148,7 @@ def fold(live: Live, row: Stored) -> Live:
     return live if told is None else _told(live, told, at)
 
 
-def _told(live: Live, signal: Signal, at: float) -> Live:
+def _told(live: Live, signal: Signal, at: float) -> Live:  # noqa: PLR0911 - a case each
     match signal:
         case Booted():
             return msgspec.structs.replace(live, booted=at, sources={}, readings={})
