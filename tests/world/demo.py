@@ -4,12 +4,14 @@ Exit code 0 when every step of the meeting happened, the machine was ready befor
 journal is unbroken and its replay made the same decisions.
 """
 
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,7 +123,12 @@ def _media(plan: Plan, camera: str, microphone: str) -> Media:
 def _live(site: Site, plan: Plan, stay: bool) -> int:
     _say("demo", f"starting brokers, calendar, hypervisor, service, devices, room in {site.folder}")
     site.up()
-    _say("panel", f"http://127.0.0.1:{site.ports.panel}/  (the room's touch panel)")
+    panel, admin = (f"http://127.0.0.1:{port}/" for port in (site.ports.panel, site.ports.admin))
+    _say("panel", f"{panel}  (the room's touch panel)")
+    _say("admin", f"{admin}  (user admin, one-time password {site.admin_password()})")
+    if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        for page in (panel, admin):
+            webbrowser.open(page)
     start = float(int(time.time() + plan.start))
     site.book(UID, start, start + plan.length, "Live demonstration #demo")
     _say("demo", f"booked a meeting at {time.strftime('%H:%M:%S', time.localtime(start))}")

@@ -6,6 +6,7 @@ Every process is a child of the supervisor, listens on a free loopback port and 
 
 import base64
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -180,6 +181,12 @@ boot_s = 60.0
 [health]
 ingest_port = {ports.ingest}
 reconcile_port = {ports.reconcile}
+admin_port = {ports.admin_health}
+
+[admin]
+port = {ports.admin}
+theme = "{root}/config/theme"
+time_zone = "Europe/Berlin"
 """
 
 CAPABILITIES = ROOT / "build" / "libvirt-cache"
@@ -202,6 +209,8 @@ class Ports:
     panel: int = field(default_factory=free_port)
     ingest: int = field(default_factory=free_port)
     reconcile: int = field(default_factory=free_port)
+    admin: int = field(default_factory=free_port)
+    admin_health: int = field(default_factory=free_port)
 
 
 def wait_for(what: str, done: Callable[[], bool], seconds: float, log: Path | None = None) -> None:
@@ -379,13 +388,23 @@ class Site:
                 [str(BIN / "roomkeeper-cloud"), "image", str(guest)], check=True, timeout=120
             )
         config = self.folder / "cloud.toml"
-        config.write_text(CLOUD_TOML.format(site=self, ports=self.ports, guest=guest))
+        config.write_text(CLOUD_TOML.format(site=self, ports=self.ports, guest=guest, root=ROOT))
         wait_for("libvirtd", (home / "libvirt-sock").exists, 40, self._log("libvirtd"))
-        for name, port in (("ingest", self.ports.ingest), ("reconcile", self.ports.reconcile)):
+        for name, port in (
+            ("ingest", self.ports.ingest),
+            ("reconcile", self.ports.reconcile),
+            ("admin", self.ports.admin_health),
+        ):
             self.supervisor.start(
                 name, [str(BIN / "roomkeeper-cloud"), name, str(config)], self.env
             )
             wait_for(name, lambda p=port: healthy(p), 60, self._log(name))
+
+    def admin_password(self) -> str:
+        """Return the one-time password that the admin page printed at its first start, or ""."""
+        text = self._log("admin").read_text(errors="replace")
+        found = re.search(r"one-time password (\S+)", text)
+        return found[1] if found else ""
 
     def service_has_all(self) -> bool:
         """Return whether the service has acknowledged every durable row of the room."""
