@@ -1,4 +1,4 @@
-"""A whole meeting seen at the door: a real site, its panel in Chromium, the room killed once."""
+"""A whole meeting on both pages: a real site in Chromium, the room hung and killed meanwhile."""
 
 import os
 import re
@@ -20,6 +20,7 @@ from tests.world.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PLAN: Plan = SHORT
+OWN = "a password of my own"
 RUNNING = re.compile("In use|Ending")
 """A meeting as short as this one is always about to end."""
 
@@ -51,12 +52,27 @@ def word(page: Page, text: str | re.Pattern[str], seconds: float) -> None:
     expect(page.locator("#plate .status-word")).to_have_text(text, timeout=seconds * 1000)
 
 
-def test_the_panel_follows_a_meeting_from_booking_to_release(site: Site) -> None:
+def sign_in(page: Page, password: str) -> None:
+    """The first way in: the one-time password, and one's own instead of it."""
+    page.fill("[name=name]", "admin")
+    page.fill("[name=password]", password)
+    page.click("button:has-text('Sign in')")
+    page.fill("[name=old]", password)
+    page.fill("[name=new]", OWN)
+    page.fill("[name=again]", OWN)
+    page.click("button:has-text('Change it')")
+
+
+def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None:
     start = float(int(time.time() + PLAN.start))
     with (
         chromium() as browser,
         page_of(browser, f"http://127.0.0.1:{site.ports.panel}/") as page,
+        page_of(browser, f"http://127.0.0.1:{site.ports.admin}/", "1440x900") as admin,
     ):
+        sign_in(admin, site.admin_password())
+        rooms = admin.locator("main")
+        expect(rooms).to_contain_text("aurora", timeout=15_000)
         page.wait_for_selector("html.live")
         word(page, "Free", 10)
         site.book("at-the-door", start, start + PLAN.length, "Live demonstration #demo")
@@ -66,6 +82,8 @@ def test_the_panel_follows_a_meeting_from_booking_to_release(site: Site) -> None
         shot(page, "2-machine-ready")
         word(page, RUNNING, start - time.time() + 20)
         shot(page, "3-in-use")
+        expect(rooms).to_contain_text("In use", timeout=15_000)
+        shot(admin, "admin-1-in-use")
         assert not violations(page)
 
         page.get_by_role("link", name="Why?").first.click()
@@ -86,6 +104,13 @@ def test_the_panel_follows_a_meeting_from_booking_to_release(site: Site) -> None
         word(page, RUNNING, 15)
         shot(page, "6-room-back")
 
+        admin.goto(f"http://127.0.0.1:{site.ports.admin}/audit?text=check_in")
+        expect(rooms).to_contain_text("check", timeout=10_000)
+        shot(admin, "admin-2-audit")
+        admin.goto(f"http://127.0.0.1:{site.ports.admin}/meetings")
+
         word(page, "Free", 120)
         shot(page, "7-free-again")
+        expect(rooms).to_contain_text("Gone", timeout=60_000)
+        shot(admin, "admin-3-machine-gone")
         assert site.supervisor.deaths("edge") == 1
