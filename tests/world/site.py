@@ -60,7 +60,7 @@ END:VCALENDAR
 """
 
 ROOM_TOML = """# One room of a site that lives for some minutes. See config/room.toml for every key.
-nodes = ["board1"]
+nodes = {nodes}
 
 [room]
 id = "{room}"
@@ -290,6 +290,8 @@ class Wishes:
 class Site:
     """Brings everything up in order; `close` takes all of it down and sweeps the folder's name."""
 
+    nodes: tuple[str, ...] = ("board1",)
+
     def __init__(
         self, folder: Path, wishes: Wishes, tell: Callable[[str, str], None], media: Media
     ) -> None:
@@ -356,6 +358,10 @@ class Site:
             except OSError as error:
                 self.tell("calendar", f"{uid} could not be removed: {error}")
 
+    def cancel(self, uid: str) -> None:
+        """Take a meeting out of the room's calendar as an organiser's client does."""
+        self._ask("DELETE", f"{uid}.ics")
+
     def _devices(self) -> None:
         port = str(self.ports.room)
         self.supervisor.start(
@@ -366,6 +372,10 @@ class Site:
             ),
             self.env,
         )  # fmt: skip
+        self._boards()
+
+    def _boards(self) -> None:
+        port = str(self.ports.room)
         self.supervisor.start(
             "board",
             python(
@@ -389,7 +399,7 @@ class Site:
             )
         config = self.folder / "cloud.toml"
         config.write_text(CLOUD_TOML.format(site=self, ports=self.ports, guest=guest, root=ROOT))
-        wait_for("libvirtd", (home / "libvirt-sock").exists, 40, self._log("libvirtd"))
+        wait_for("libvirtd", (home / "libvirt-sock").exists, 40, self.log("libvirtd"))
         for name, port in (
             ("ingest", self.ports.ingest),
             ("reconcile", self.ports.reconcile),
@@ -398,11 +408,11 @@ class Site:
             self.supervisor.start(
                 name, [str(BIN / "roomkeeper-cloud"), name, str(config)], self.env
             )
-            wait_for(name, lambda p=port: healthy(p), 60, self._log(name))
+            wait_for(name, lambda p=port: healthy(p), 60, self.log(name))
 
     def admin_password(self) -> str:
         """Return the one-time password that the admin page printed at its first start, or ""."""
-        text = self._log("admin").read_text(errors="replace")
+        text = self.log("admin").read_text(errors="replace")
         found = re.search(r"one-time password (\S+)", text)
         return found[1] if found else ""
 
@@ -412,7 +422,8 @@ class Site:
             meta = reader.meta()
         return int(str(meta.get("cursor", 0))) >= int(str(meta.get("head_seq", 0))) - QUIET_ROWS
 
-    def _log(self, name: str) -> Path:
+    def log(self, name: str) -> Path:
+        """Return the file with what a part said."""
         return self.logs / f"{name}.log"
 
     def _room(self) -> None:
@@ -426,12 +437,13 @@ class Site:
             "user": json.dumps(self.account.user),
             "camera": json.dumps(self.media.camera),
             "microphone": json.dumps(self.media.microphone),
+            "nodes": json.dumps(self.nodes),
         }
         config.write_text(
             ROOM_TOML.format(site=self, ports=self.ports, root=ROOT, room=ROOM, **typed)
         )
         self.supervisor.start("edge", [str(BIN / "roomkeeper-edge"), "run", str(config)], self.env)
-        wait_for("the room", lambda: healthy(self.ports.edge), 30, self._log("edge"))
+        wait_for("the room", lambda: healthy(self.ports.edge), 30, self.log("edge"))
 
     def _brokers(self) -> None:
         for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
@@ -441,7 +453,7 @@ class Site:
             config.write_text(MOSQUITTO.format(port=port, folder=f"{home}/"))
             self.supervisor.start(name, ["mosquitto", "-c", str(config)], self.env)
         for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
-            wait_for(name, lambda p=port: listens(p), 10, self._log(name))
+            wait_for(name, lambda p=port: listens(p), 10, self.log(name))
 
     def _calendar(self) -> None:
         if self.wishes.calendar:
@@ -455,7 +467,7 @@ class Site:
             "calendar", python("-m", "radicale", "--config", str(config)), self.env
         )
         url = f"http://127.0.0.1:{self.ports.calendar}/"
-        wait_for("calendar", lambda: answers(url), 20, self._log("calendar"))
+        wait_for("calendar", lambda: answers(url), 20, self.log("calendar"))
         self._ask("MKCALENDAR", "")
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 """Before a command line: the kernel ends the process when the thread that started it ends."""
 
+SETTLED_S = 1.0
+"""What ran this long is started again at once; what did not, waits longer each time."""
+
 
 def _unheard(_name: str, _text: str) -> None:
     return
@@ -20,13 +23,18 @@ def _unheard(_name: str, _text: str) -> None:
 
 @dataclass
 class Child:
-    """One process that should be running. `deaths`: how often it ended unasked."""
+    """One process that should be running. `deaths`: how often it ended unasked.
+
+    `early`: how often in a row it ended before it had run for SETTLED_S; began: monotonic.
+    """
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     process: subprocess.Popen[bytes]
     deaths: int = 0
+    early: int = 0
+    began: float = field(default_factory=time.monotonic)
     restart_at: float = 0.0
 
 
@@ -114,11 +122,13 @@ class Supervisor:
         now = time.monotonic()
         if not child.restart_at:
             child.deaths += 1
-            wait = min(5.0, 0.2 * 2 ** min(child.deaths - 1, 5))
+            child.early = child.early + 1 if now - child.began < SETTLED_S else 0
+            wait = min(5.0, 0.2 * 2 ** min(child.early, 5))
             child.restart_at = now + wait
             self.on_event(child.name, f"ended with {code}, starts again in {wait:.1f} s")
         elif now >= child.restart_at:
             child.restart_at = 0.0
+            child.began = now
             child.process = self._spawn(child.name, child.argv, child.env)
 
 

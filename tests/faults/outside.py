@@ -1,0 +1,104 @@
+"""What is true from outside: rows that arrived, machines that run, a journal that proves itself."""
+
+import re
+import sqlite3
+import threading
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from edge.assembly import build_core
+from edge.contracts.wire import EventMessage
+from edge.journal import open_reader, verify
+from edge.replay import replay
+from edge.uplink.events import traceparent
+from tests.world import libvirtd
+
+_events = msgspec.json.Decoder(EventMessage)
+GUEST = re.compile(rb"guest=(roomkeeper-[0-9a-f-]+)")
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """How the service's store differs from the room's journal."""
+
+    rows: int
+    lost: int
+    doubled: int
+
+
+def arrivals(journal: Path, store: Path, room: str) -> Arrivals:
+    """Compare the journal's chain with the service's events by sequence, id and hash."""
+    with open_reader(journal) as reader:
+        sent = {row.seq: (row.id, traceparent(row.id, row.hash)) for row in reader.read()}
+    with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
+        rows = db.execute("SELECT sequence, id, body FROM events WHERE room=?", (room,)).fetchall()
+    stored: dict[int, list[tuple[str, str]]] = {}
+    for sequence, ident, body in rows:
+        stored.setdefault(sequence, []).append((ident, _events.decode(body).traceparent))
+    # The room goes on writing: what came after its journal was read is not compared.
+    last = max(sent, default=0)
+    lost = sum(row not in stored.get(sequence, []) for sequence, row in sent.items())
+    names = Counter(name for name, _ in sent.values())
+    doubled = sum(len(found) - 1 for at, found in stored.items() if at <= last)
+    doubled += sum(times - 1 for times in names.values())
+    return Arrivals(len(sent), lost, doubled)
+
+
+def proven(journal: Path) -> str:
+    """Return what is wrong with the journal's chain or its replay, "" when nothing is."""
+    chain = verify(journal)
+    if not chain.ok:
+        return f"chain: {chain}"
+    with open_reader(journal) as reader:
+        found = replay(reader.read(), build_core)
+    if not found.same:
+        which = ", ".join((*found.different[:3], *found.unreadable[:3]))
+        return f"replay: {len(found.different)} of {found.decisions} decisions differ: {which}"
+    return ""
+
+
+def guests(home: Path) -> dict[int, str]:
+    """Return the machines that run, by process id, whatever any daemon says of them."""
+    found = {}
+    for pid in libvirtd.members(home):
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            continue
+        named = GUEST.search(line)
+        if named and b"qemu-system" in line.split(b"\0")[0]:
+            found[pid] = named.group(1).decode()
+    return found
+
+
+@dataclass
+class Watch:
+    """Looks at the processes again and again; `seconds` names machines that ran twice at once."""
+
+    home: Path
+    period: float = 0.25
+    seconds: set[str] = field(default_factory=set)
+    looks: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread = threading.Thread(target=self._run, name="watch")
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.period):
+            names = Counter(guests(self.home).values())
+            self.seconds |= {name for name, times in names.items() if times > 1}
+            self.looks += 1

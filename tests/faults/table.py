@@ -1,0 +1,171 @@
+"""The table of faults: each part killed again and again under load.
+
+    python -m tests.faults.table [--kills 10] [--part NAME ...] [--write]
+
+Exit code 0 when nothing was lost, nothing doubled, no machine left over, and the journal proves it.
+"""
+
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tests.faults.outside import arrivals, proven
+from tests.faults.parts import BY_NAME, PARTS, Part
+from tests.faults.world import PERIODS_S, World
+from tests.world.demo import stoppable
+from tests.world.site import ROOM, ROOT, SiteError, wait_for
+
+RECOVERY_S = 60.0
+CALM_S = (0.2, 2.5)
+BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
+HEAD = (
+    "| part | killed | works again when | p50 s | max s | rows | lost | doubled | orphans |",
+    "|---|---:|---|---:|---:|---:|---:|---:|---:|",
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What killing one part came to. seconds: from each kill to its recovery."""
+
+    part: Part
+    seconds: Sequence[float]
+    rows: int
+    lost: int
+    doubled: int
+    orphans: int
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is lost, doubled or left over."""
+        return not (self.lost or self.doubled or self.orphans)
+
+    def line(self) -> str:
+        """Return the table's row."""
+        middle = statistics.median(self.seconds)
+        return (
+            f"| {self.part.name} | {len(self.seconds)} | {self.part.sign} | {middle:.1f} |"
+            f" {max(self.seconds):.1f} | {self.rows} | {self.lost} | {self.doubled} |"
+            f" {self.orphans} |"
+        )
+
+
+def torment(world: World, part: Part, kills: int, chance: random.Random) -> Result:
+    """Kill one part `kills` times at random moments; compare with the service after the last."""
+    seconds = []
+    head = world.follower.poll().head
+    for number in range(kills):
+        if part.fresh_meeting and number:
+            world.meet()
+        _let_pass(world, chance.uniform(*CALM_S))
+        began = time.monotonic()
+        recovered = part.kill(world)
+        wait_for(f"recovery of {part.name}", recovered, RECOVERY_S, world.log(part.name))
+        seconds.append(time.monotonic() - began)
+        world.tell(part.name, f"killed, works again after {seconds[-1]:.2f} s")
+    world.follower.poll()
+    wait_for("the service has every row", world.settled, RECOVERY_S, world.log("ingest"))
+    _let_pass(world, PERIODS_S)
+    found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
+    # What is on its way at this instant has been journaled since `settled`.
+    on_the_way = world.follower.poll().head - world.follower.cursor
+    doubled = found.doubled + len(world.follower.twice())
+    rows = world.follower.head - head
+    return Result(part, seconds, rows, max(0, found.lost - on_the_way), doubled, world.orphans())
+
+
+def _let_pass(world: World, seconds: float) -> None:
+    """Follow the journal for a while."""
+    end = time.monotonic() + seconds
+    wait_for("time", lambda: time.monotonic() >= end and bool(world.follower.poll()), seconds + 5)
+
+
+def finish(world: World) -> list[str]:
+    """Empty the room, end the meeting, let everything settle; return what is wrong then."""
+    world.load.rest()
+    world.leave()
+    _let_pass(world, PERIODS_S)
+    wait_for("the service has every row", world.settled, RECOVERY_S, world.log("ingest"))
+    found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
+    problems = []
+    if world.orphans():
+        problems.append(f"machines left over: {world.guests()}, listed {world.domains()}")
+    if world.watch.seconds:
+        problems.append(f"two machines at once: {sorted(world.watch.seconds)}")
+    if found.lost > world.follower.poll().head - world.follower.cursor or found.doubled:
+        problems.append(f"at the end: {found}")
+    wrong = proven(world.journal)
+    return [*problems, *([wrong] if wrong else [])]
+
+
+def run(
+    parts: Sequence[Part],
+    kills: int,
+    seed: int,
+    tell: Callable[[str, str], None],
+    show: Callable[[Result], None],
+) -> tuple[list[Result], list[str]]:
+    """Bring a site up, kill each part, end; return the results and what was wrong at the end."""
+    chance = random.Random(seed)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="rk-faults-") as name:
+        world = World(Path(name), tell)
+        try:
+            world.begin()
+            for part in parts:
+                results.append(torment(world, part, kills, chance))
+                show(results[-1])
+            problems = finish(world)
+        finally:
+            stubborn = world.end()
+    return results, [*problems, *(f"had to be killed: {one}" for one in stubborn)]
+
+
+@click.command()
+@click.option("--kills", default=10, help="How often each part is killed.")
+@click.option("--part", "names", multiple=True, type=click.Choice(list(BY_NAME)))
+@click.option("--seed", default=1)
+@click.option("--write", is_flag=True, help="Write the table into BENCHMARKS.md.")
+def main(kills: int, names: tuple[str, ...], seed: int, write: bool) -> None:
+    """Kill each part of a site under load and print what came of it."""
+    parts = [BY_NAME[name] for name in names] or list(PARTS)
+    with stoppable():
+        try:
+            results, problems = run(parts, kills, seed, _say, lambda one: click.echo(one.line()))
+        except SiteError as error:
+            click.secho(str(error), fg="red")
+            sys.exit(1)
+    lines = [*HEAD, *(result.line() for result in results)]
+    click.echo("\n" + "\n".join(lines))
+    click.echo(f"load average at the end: {os.getloadavg()[0]:.1f}")
+    for problem in problems:
+        click.secho(f"PROBLEM {problem}", fg="red")
+    if write:
+        _write(lines)
+    sys.exit(0 if not problems and all(result.clean for result in results) else 1)
+
+
+def _write(lines: Sequence[str]) -> None:
+    path = ROOT / "BENCHMARKS.md"
+    text = path.read_text()
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not rest:
+        before, after = text.rstrip("\n") + "\n\n", "\n"
+    path.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}")
+
+
+def _say(who: str, text: str) -> None:
+    click.echo(click.style(f"{time.strftime('%H:%M:%S')}  {who:<12} {text}", dim=True))
+
+
+if __name__ == "__main__":
+    main()
