@@ -55,7 +55,9 @@ def read_event(room: str, payload: bytes) -> Row:
         raise UnusableError(f"sequence {event.sequence}; allowed is 1 to {SEQUENCE_LIMIT}")
     if not event.id or len(event.id) > 256 or len(event.type) > 128:
         raise UnusableError("id of 1 to 256 characters and type of at most 128 expected")
-    return Row(room, event.sequence, event.id, event.type, payload)
+    if len(event.journal) > 64:
+        raise UnusableError("journal of at most 64 characters expected")
+    return Row(room, event.sequence, event.id, event.type, payload, event.journal)
 
 
 def read_wanted(room: str, payload: bytes) -> Snapshot:
@@ -224,10 +226,10 @@ class Ingest:
             log.warning("message not obeyed", topic=letter.topic, reason=letter.reason)
         self._acknowledge(stored)
 
-    def _acknowledge(self, stored: dict[str, int]) -> None:
-        for room, sequence in stored.items():
+    def _acknowledge(self, stored: dict[tuple[str, str], int]) -> None:
+        for (room, journal), sequence in stored.items():
             STORED.labels(room).set(sequence)
-            payload = msgspec.json.encode(AckMessage(room, sequence))
+            payload = msgspec.json.encode(AckMessage(room, sequence, journal))
             if not self._link.publish(topics.ACK.name(room=room), payload, retain=True):
                 # The next connection says it again for every room.
                 self._greet.set()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -39,6 +39,11 @@ class Store:
         self._reader = self._engine.execution_options(reads_only=True)
         with self.begin() as connection:
             metadata.create_all(connection)
+            found = {column["name"] for column in inspect(connection).get_columns("events")}
+        if "journal" not in found:
+            raise StoreError(
+                f"database {url!r} is of an earlier version: move it away and start again"
+            )
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:

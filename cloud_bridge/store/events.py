@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select, update
 
 from cloud_bridge.store.base import Store
-from cloud_bridge.store.tables import dead_letters, events, rooms, wanted
+from cloud_bridge.store.tables import dead_letters, events, journals, rooms, wanted
 from edge.contracts.wire import PresenceMessage
 
 KEPT_DEAD_LETTERS = 1000
@@ -16,13 +16,14 @@ SHOWN = 4096
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One journal row of a room, as it came. sequence: from 1, without gaps at its origin."""
+    """One row of a room's journal, as it came. sequence: from 1, without gaps at its origin."""
 
     room: str
     sequence: int
     id: str
     type: str
     body: bytes
+    journal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class EventStore:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def keep(self, batch: Batch, at: float) -> dict[str, int]:
-        """Store everything of `batch`; return stored-without-gap for each room that sent rows."""
+    def keep(self, batch: Batch, at: float) -> dict[tuple[str, str], int]:
+        """Store everything of `batch`; return stored-without-gap for each (room, journal) of it."""
         with self._store.begin() as connection:
             self._keep_rows(connection, batch.rows, at)
             for snapshot in batch.snapshots:
@@ -69,19 +70,21 @@ class EventStore:
             for presence in batch.presences:
                 self._keep_presence(connection, presence, at)
             self._keep_dead(connection, batch.dead, at)
-            return {room: self._advance(connection, room) for room in _rooms(batch.rows)}
+            return {one: self._advance(connection, *one, at) for one in _journals(batch.rows)}
 
-    def stored(self) -> dict[str, int]:
-        """Return the highest sequence without a gap below it, for every room ever heard."""
+    def stored(self) -> dict[tuple[str, str], int]:
+        """Return the highest sequence without a gap below it of each room's latest journal."""
         with self._store.read() as connection:
-            found = connection.execute(select(rooms.c.room, rooms.c.stored))
-            return {row.room: row.stored for row in found}
+            found = connection.execute(select(journals).order_by(journals.c.heard))
+            latest = {row.room: row for row in found}
+        return {(row.room, row.journal): row.stored for row in latest.values()}
 
     def _keep_rows(self, connection: Connection, rows: Sequence[Row], at: float) -> None:
         if rows:
             values = [
                 {
                     "room": row.room,
+                    "journal": row.journal,
                     "sequence": row.sequence,
                     "id": row.id,
                     "type": row.type,
@@ -113,7 +116,7 @@ class EventStore:
         told = {"online": presence.online, "seen": at}
         if presence.online:
             told["version"] = presence.version[:64]  # type: ignore[assignment]
-        statement = self._store.insert(rooms).values(room=presence.name, stored=0, **told)
+        statement = self._store.insert(rooms).values(room=presence.name, **told)
         connection.execute(statement.on_conflict_do_update(index_elements=["room"], set_=told))
 
     def _keep_dead(self, connection: Connection, dead: Sequence[DeadLetter], at: float) -> None:
@@ -133,24 +136,24 @@ class EventStore:
         old = dead_letters.c.number <= last - KEPT_DEAD_LETTERS
         connection.execute(dead_letters.delete().where(old))
 
-    def _advance(self, connection: Connection, room: str) -> int:
-        statement = self._store.insert(rooms).values(room=room, stored=0)
-        connection.execute(statement.on_conflict_do_nothing())
-        mine = rooms.c.room == room
-        stored = before = connection.execute(select(rooms.c.stored).where(mine)).scalar_one()
+    def _advance(self, connection: Connection, room: str, journal: str, at: float) -> int:
+        connection.execute(self._store.insert(rooms).values(room=room).on_conflict_do_nothing())
+        first = self._store.insert(journals).values(room=room, journal=journal)
+        connection.execute(first.on_conflict_do_nothing())
+        mine = (journals.c.room == room) & (journals.c.journal == journal)
+        stored = connection.execute(select(journals.c.stored).where(mine)).scalar_one()
         later = (
             select(events.c.sequence)
-            .where(events.c.room == room, events.c.sequence > before)
+            .where(events.c.room == room, events.c.journal == journal, events.c.sequence > stored)
             .order_by(events.c.sequence)
         )
         for (sequence,) in connection.execute(later):
             if sequence != stored + 1:
                 break
             stored = sequence
-        if stored != before:
-            connection.execute(update(rooms).where(mine).values(stored=stored))
+        connection.execute(update(journals).where(mine).values(stored=stored, heard=at))
         return int(stored)
 
 
-def _rooms(rows: Iterable[Row]) -> list[str]:
-    return sorted({row.room for row in rows})
+def _journals(rows: Iterable[Row]) -> list[tuple[str, str]]:
+    return sorted({(row.room, row.journal) for row in rows})

@@ -22,6 +22,7 @@ events = Table(
     "events",
     metadata,
     Column("room", ROOM, primary_key=True),
+    Column("journal", String(64), primary_key=True),
     Column("sequence", NUMBER, primary_key=True, autoincrement=False),
     Column("id", String(256), nullable=False),
     Column("type", String(128), nullable=False),
@@ -33,11 +34,19 @@ rooms = Table(
     "rooms",
     metadata,
     Column("room", ROOM, primary_key=True),
-    # Every row up to here is stored; later ones may be, behind a gap.
-    Column("stored", NUMBER, nullable=False, default=0),
     Column("online", Boolean, nullable=False, default=False),
     Column("seen", Float, nullable=False, default=0.0),
     Column("version", String(64), nullable=False, default=""),
+)
+
+journals = Table(
+    "journals",
+    metadata,
+    Column("room", ROOM, primary_key=True),
+    Column("journal", String(64), primary_key=True),
+    # Every row up to here is stored; later ones may be, behind a gap.
+    Column("stored", NUMBER, nullable=False, default=0),
+    Column("heard", Float, nullable=False, default=0.0),
 )
 
 wanted = Table(

@@ -54,7 +54,7 @@ class WantedMessage(StrictMessage, frozen=True, omit_defaults=True, forbid_unkno
 
 
 class EventMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
-    """Room to service, CloudEvents 1.0 JSON: one journal row, numbered without gaps."""
+    """Room to service, CloudEvents 1.0 JSON: one row of `journal`, numbered without gaps."""
 
     id: str
     source: str
@@ -65,13 +65,18 @@ class EventMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
     specversion: str = "1.0"
     datacontenttype: str = "application/json"
     traceparent: str = ""
+    journal: str = ""
 
 
 class AckMessage(Message, frozen=True, omit_defaults=True):
-    """Service to room, retained: the highest sequence committed without a gap below it."""
+    """Service to room, retained: the highest sequence committed without a gap below it.
+
+    journal: whose sequence it is; a room that lost its journal counts from 1 again in another.
+    """
 
     room: str
     sequence: int
+    journal: str = ""
 
 
 class PresenceMessage(Message, frozen=True, omit_defaults=True):

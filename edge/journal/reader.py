@@ -90,7 +90,7 @@ class Reader:
         return (found[0][0], found[0][1]) if found else None
 
     def meta(self) -> dict[str, object]:
-        """Return boot, cursor, head_seq and head_hash as far as they were written."""
+        """Return journal, boot, cursor, head_seq and head_hash as far as they were written."""
         return {str(key): value for key, value in self._query("SELECT key, value FROM meta")}
 
     def close(self) -> None:

@@ -63,6 +63,7 @@ class Journal:
         self.path = path
         self._store = Store(path)
         self.boot = self._store.boot
+        self.ident = self._store.ident
         self._on_error = on_error
         self._reader = Reader(path)
         self._durable = self._store.head()

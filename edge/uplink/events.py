@@ -50,8 +50,8 @@ class OutboxRow(Protocol):
         ...
 
 
-def encode_event(room: str, row: OutboxRow, share_titles: bool) -> bytes:
-    """Return the row as an event of at most PAYLOAD_LIMIT bytes."""
+def encode_event(room: str, journal: str, row: OutboxRow, share_titles: bool) -> bytes:
+    """Return the row of `journal` as an event of at most PAYLOAD_LIMIT bytes."""
     event = EventMessage(
         id=row.id,
         source=f"/roomkeeper/{room}",
@@ -60,6 +60,7 @@ def encode_event(room: str, row: OutboxRow, share_titles: bool) -> bytes:
         sequence=row.seq,
         data=shareable(row.kind, row.body, share_titles),
         traceparent=traceparent(row.id, row.hash),
+        journal=journal,
     )
     encoded = msgspec.json.encode(event)
     if len(encoded) > PAYLOAD_LIMIT:

@@ -30,7 +30,7 @@ RETRY_S = 0.2
 REWIND_S = 1.0
 """A service that came back says again what it stored; it is believed this often."""
 REFUSED = 0x80
-AHEAD = "the service knows more rows than the journal has: was the journal replaced?"
+AHEAD = "the service knows more rows than the journal has: was an old copy put back?"
 
 _acks = msgspec.json.Decoder(AckMessage)
 _machines = msgspec.json.Decoder(MachinesMessage)
@@ -38,6 +38,11 @@ _machines = msgspec.json.Decoder(MachinesMessage)
 
 class Outbox(Protocol):
     """The journal as the uplink sees it; methods may be called from any thread."""
+
+    @property
+    def ident(self) -> str:
+        """The journal's own name."""
+        ...
 
     @property
     def head(self) -> int:
@@ -205,7 +210,7 @@ class Uplink:
             return True
         SENT.labels("sent").inc(room_left)
         for row in self._journal.read(after, room_left):
-            payload = encode_event(self._room, row, self._share_titles)
+            payload = encode_event(self._room, self._journal.ident, row, self._share_titles)
             with self._changed:
                 # A reconnection or a resend in between starts again at the cursor.
                 if self._sent != after:
@@ -250,6 +255,9 @@ class Uplink:
             return
         if ack.room != self._room or ack.sequence < 0:
             self._disobey("malformed", "its acknowledgement is not for this room")
+        elif ack.journal != self._journal.ident:
+            # It speaks of a journal that was replaced: nothing of ours is stored by that.
+            BAD.labels("other journal").inc()
         elif ack.sequence > self._journal.head:
             self._disobey("ahead", AHEAD)
         elif self._journal.move_cursor(ack.sequence):

@@ -120,13 +120,17 @@ class Asker:
         self.room = room
         self.version = 0
         self.acks: list[int] = []
+        self.journals: list[str] = []
+        """Whose sequence each of `acks` is."""
         self.told: list[MachinesMessage] = []
         self.link = Link(f"asker-{room}", broker)
         self.link.subscribe(topics.ACK.name(room=room), self._acked)
         self.link.subscribe(topics.MACHINES.name(room=room), self._machines)
 
     def _acked(self, _topic: str, payload: bytes, _retained: bool) -> None:
-        self.acks.append(msgspec.json.decode(payload, type=AckMessage).sequence)
+        ack = msgspec.json.decode(payload, type=AckMessage)
+        self.acks.append(ack.sequence)
+        self.journals.append(ack.journal)
 
     def _machines(self, _topic: str, payload: bytes, _retained: bool) -> None:
         self.told.append(msgspec.json.decode(payload, type=MachinesMessage))

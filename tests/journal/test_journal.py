@@ -52,6 +52,26 @@ def test_numbers_have_no_gap_over_starts_and_each_start_has_its_own(tmp_path: Pa
     assert verify(path).ok
 
 
+def test_a_journal_keeps_its_name_and_another_one_has_another(tmp_path: Path) -> None:
+    names = []
+    for path in ("a.db", "a.db", "b.db"):
+        with running(tmp_path / path) as journal:
+            names.append(journal.ident)
+    assert names[0] == names[1] != names[2]
+    assert all(1 <= len(name) <= 64 for name in names)
+
+
+def test_a_journal_from_before_names_gets_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "journal.db", 3)
+    with sqlite3.connect(path) as db:
+        db.execute("DELETE FROM meta WHERE key='journal'")
+    with running(path) as journal:
+        name = journal.ident
+    with running(path) as journal:
+        assert journal.ident == name
+        assert journal.head == 3
+
+
 def test_reading_goes_on_where_it_was_asked_to_and_stops_at_the_limit(tmp_path: Path) -> None:
     path = written(tmp_path / "journal.db", 1203)
     with open_reader(path) as reader:

@@ -27,7 +27,7 @@ class Kept:
 
 
 def event(row: Kept, share_titles: bool = False) -> EventMessage:
-    return msgspec.json.decode(encode_event("r1", row, share_titles), type=EventMessage)
+    return msgspec.json.decode(encode_event("r1", "j1", row, share_titles), type=EventMessage)
 
 
 def test_a_row_becomes_a_cloud_event() -> None:
@@ -39,6 +39,7 @@ def test_a_row_becomes_a_cloud_event() -> None:
         sequence=7,
         data={"type": "motion"},
         traceparent=event(Kept()).traceparent,
+        journal="j1",
     )
 
 
@@ -55,10 +56,10 @@ def test_the_rows_of_one_step_share_a_trace() -> None:
 def test_titles_and_organisers_stay_unless_they_are_shared() -> None:
     meeting = Meeting("u1", 0.0, 1.0, title="Merger with Globex", organiser="ann@example.org")
     row = Kept(body=encode_signal(CalendarRead("calendar", (meeting,))))
-    assert b"Globex" not in encode_event("r1", row, False)
-    assert b"ann@" not in encode_event("r1", row, False)
-    assert b"u1" in encode_event("r1", row, False)
-    assert b"Globex" in encode_event("r1", row, True)
+    assert b"Globex" not in encode_event("r1", "j1", row, False)
+    assert b"ann@" not in encode_event("r1", "j1", row, False)
+    assert b"u1" in encode_event("r1", "j1", row, False)
+    assert b"Globex" in encode_event("r1", "j1", row, True)
 
 
 json_values = st.recursive(
@@ -95,7 +96,7 @@ def test_what_is_private_gone_or_odd_still_leaves_its_number(row: Kept, data: ob
 
 def test_a_row_too_large_for_the_wire_leaves_without_its_payload() -> None:
     row = Kept(body=msgspec.json.encode({"text": "x" * PAYLOAD_LIMIT}))
-    assert len(encode_event("r1", row, False)) < 1000
+    assert len(encode_event("r1", "j1", row, False)) < 1000
     assert event(row).data["omitted"] == "too large"
 
 

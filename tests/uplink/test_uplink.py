@@ -62,6 +62,9 @@ class Room:
             if isinstance(signal, SourceChanged) and signal.source == source
         ]
 
+    def ack(self, sequence: int) -> AckMessage:
+        return AckMessage("r1", sequence, self.journal.ident)
+
     def __enter__(self) -> "Room":
         self.journal.start()
         self.uplink.start()
@@ -137,7 +140,7 @@ def test_puback_moves_nothing_and_the_window_bounds_what_is_sent(
         room.write(1, 2 * WINDOW)
         until(lambda: len(site.sequences()) == WINDOW)
         assert room.journal.cursor() == 0
-        site.say(topics.ACK, AckMessage("r1", 150))
+        site.say(topics.ACK, room.ack(150))
         until(lambda: len(site.sequences()) == WINDOW + 150)
         assert room.journal.cursor() == 150
         assert site.sequences() == list(range(1, WINDOW + 151))
@@ -150,7 +153,7 @@ def test_silence_of_the_service_is_told_and_the_rows_are_sent_again(
         room.write(1, 2)
         until(lambda: site.sequences() == [1, 2, 1, 2, 1, 2])
         assert room.health("service") == [("lost", "it does not confirm what it was sent")]
-        site.say(topics.ACK, AckMessage("r1", 2))
+        site.say(topics.ACK, room.ack(2))
         until(lambda: room.health("service")[-1] == ("ok", ""))
 
 
@@ -160,7 +163,7 @@ def test_a_service_that_comes_back_is_sent_what_it_missed_at_once(
     with Site(broker) as site, Room(broker, tmp_path / "journal.db", resend_s=600.0) as room:
         room.write(1, 3)
         until(lambda: site.sequences() == [1, 2, 3])
-        site.say(topics.ACK, AckMessage("r1", 0))
+        site.say(topics.ACK, room.ack(0))
         until(lambda: site.sequences() == [1, 2, 3, 1, 2, 3])
 
 
@@ -181,13 +184,38 @@ def test_an_acknowledgement_that_cannot_be_is_not_obeyed(
     with Site(broker) as site, Room(broker, tmp_path / "journal.db") as room:
         room.write(1, 2)
         until(lambda: site.sequences() == [1, 2])
+        if isinstance(payload, AckMessage):
+            payload = msgspec.structs.replace(payload, journal=room.journal.ident)
         site.say(topics.ACK, payload)
         until(lambda: room.health("service"))
         assert room.health("service")[0][0] == "degraded"
         assert reason in room.health("service")[0][1]
         assert room.journal.cursor() == 0
-        site.say(topics.ACK, AckMessage("r1", 2))
+        site.say(topics.ACK, room.ack(2))
         until(lambda: room.journal.cursor() == 2)
+
+
+def test_what_was_stored_of_a_replaced_journal_moves_nothing(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    with Site(broker) as site:
+        with Room(broker, tmp_path / "lost.db") as room:
+            room.write(1, 100)
+            until(lambda: len(site.sequences()) == 100)
+            site.say(topics.ACK, room.ack(100))
+            until(lambda: room.journal.cursor() == 100)
+        site.heard.clear()
+        # The service's word for the old journal is retained; the new one has fewer rows, then more.
+        with Room(broker, tmp_path / "new.db") as room:
+            room.write(1, 50)
+            until(lambda: len(site.sequences()) == 50)
+            room.write(51, 150)
+            until(lambda: len(site.sequences()) == 150)
+            assert site.sequences() == list(range(1, 151))
+            assert room.journal.cursor() == 0
+            assert room.health("service") == []
+            site.say(topics.ACK, room.ack(150))
+            until(lambda: room.journal.cursor() == 150)
 
 
 def test_presence_and_the_newest_wanted_are_retained_and_repeated(

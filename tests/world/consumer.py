@@ -30,13 +30,16 @@ class Consumer:
         self._db.execute("CREATE TABLE IF NOT EXISTS applied(sequence, id, data)")
         found = self._db.execute("SELECT max(sequence) FROM applied").fetchone()[0]
         self.stored = found or 0
+        self._journal = ""
         self._queue: queue.Queue[EventMessage | None] = queue.Queue(10_000)
         self._link = Link(name, broker, on_up=self._acknowledge)
         self._link.subscribe(topics.EVENTS.name(room=room), self._take)
         self._thread = threading.Thread(target=self._run, name=name)
 
     def _take(self, _topic: str, payload: bytes, _retained: bool) -> None:
-        self._queue.put(msgspec.json.decode(payload, type=EventMessage))
+        event = msgspec.json.decode(payload, type=EventMessage)
+        self._journal = event.journal
+        self._queue.put(event)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
@@ -61,7 +64,7 @@ class Consumer:
         self.stored = stored
 
     def _acknowledge(self) -> None:
-        ack = AckMessage(self._room, self.stored)
+        ack = AckMessage(self._room, self.stored, self._journal)
         self._link.publish(topics.ACK.name(room=self._room), msgspec.json.encode(ack), retain=True)
 
     def __enter__(self) -> "Consumer":
