@@ -72,7 +72,12 @@ class Appliance:
         self._clock = clock
         self._since_snapshot = 0
         self.inbox = Inbox(lambda: clock().mono)
-        self.journal = Journal(Path(config.journal.path), on_error=self._journal_failed)
+        self._journal_health = HealthReporter("journal", self.inbox.post)
+        self.journal = Journal(
+            Path(config.journal.path),
+            on_error=self._journal_health.lost,
+            on_well=self._journal_health.ok,
+        )
         self._plugins, self._refused = _installed(config)
         intents = load_intents(Path(config.intents.file), config)
         policy = load_policy(Path(config.policy.file))
@@ -257,9 +262,6 @@ class Appliance:
             self._devices_health.ok()
         else:
             self._devices_health.lost(reason)
-
-    def _journal_failed(self, reason: str) -> None:
-        self.inbox.post(SourceChanged("journal", "lost", reason, 1))
 
     def _restored(self, core: Core) -> CoreState:
         """Return the latest snapshot and what was journaled after it, or a new state."""

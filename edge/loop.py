@@ -17,6 +17,7 @@ from edge.contracts.wire import WantedMessage
 from edge.decide.core import CoreState, Outcome
 from edge.decide.events import Call
 from edge.decide.step import Core
+from edge.handout import Handout
 from edge.inbox import Inbox
 
 log = structlog.get_logger()
@@ -75,6 +76,7 @@ class Loop:
         self.state = state
         self._inbox = inbox
         self._ports = ports
+        self._handout = Handout(ports.command, ports.write, ports.wanted)
         self._clock = clock
         self._sequence = 0
         self._boot = 0
@@ -139,18 +141,10 @@ class Loop:
         if outcome.decision is not None:
             DECISIONS.inc()
             rows.append(("decision", f"{ident}.d", now, encode_decision(outcome.decision)))
-        acts = outcome.commands or outcome.writes or outcome.wanted
-        self._ports.record(rows, (lambda: self._release(outcome)) if acts else None)
+        self._ports.record(rows, self._handout.promise(outcome))
+        if not self.state.room.journaled:
+            self._handout.hurry()
         for call in outcome.calls:
             self._ports.call(call, now, self._sequence)
         self._ports.watch(signal, outcome.decision, self.state)
         return outcome
-
-    def _release(self, outcome: Outcome) -> None:
-        """Runs on the journal's thread, once the decision is durable."""
-        for command in outcome.commands:
-            self._ports.command(command)
-        for write in outcome.writes:
-            self._ports.write(write)
-        if outcome.wanted is not None:
-            self._ports.wanted(outcome.wanted)

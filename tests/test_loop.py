@@ -9,6 +9,7 @@ import pytest
 
 from edge.actuators.gate import Gate
 from edge.contracts.base import Now
+from edge.contracts.commands import Command
 from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import (
     CalendarRead,
@@ -140,6 +141,17 @@ def test_nothing_leaves_the_room_before_the_journal_released_it(loop, notes):
     assert {"Command", "CalendarWrite", "WantedMessage"} <= set(kinds)
     last = {name: index for index, name in enumerate(kinds)}
     assert last["Command"] < last["CalendarWrite"] < last["WantedMessage"]
+
+
+def test_the_schedule_leaves_the_room_though_the_journal_is_lost(loop, notes):
+    loop.handle(ClockChecked("clock", True), clock())
+    assert notes.out == []
+    loop.handle(SourceChanged("journal", "lost", "disk full"), clock())
+    commands = [(c.actuator, c.priority) for c in notes.out if isinstance(c, Command)]
+    assert sorted(commands) == [("climate.setpoint", "schedule"), ("light.main", "schedule")]
+    sent = list(notes.out)
+    notes.release()
+    assert notes.out == sent
 
 
 def test_plugins_are_called_without_waiting_for_the_disk(loop, notes):

@@ -9,6 +9,9 @@ Priority = Literal["safety", "manual", "plugin", "schedule"]
 PRIORITIES: tuple[Priority, ...] = ("safety", "manual", "plugin", "schedule")
 """Who wins an actuator, first to last."""
 
+SURE: tuple[Priority, ...] = ("safety", "schedule")
+"""Who acts whatever else is broken: policy, plugins, models, the journal."""
+
 
 class PluginCommand(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What a plugin asks for. `event` is the event it answers, `lease_s` seconds from now."""

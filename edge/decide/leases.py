@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from edge.contracts.base import Now
-from edge.contracts.commands import Proposal
+from edge.contracts.commands import SURE, Proposal
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.wire import WantedMachine
 from edge.decide import arbiter
@@ -78,6 +78,11 @@ def without_hopeless(held: arbiter.Holdings, result: Award) -> arbiter.Holdings:
         for key, proposal in held.items()
         if key not in result.hopeless or proposal.priority == "schedule"
     }
+
+
+def sure(held: arbiter.Holdings) -> arbiter.Holdings:
+    """Return the leases that count while nothing becomes durable; the others wait."""
+    return {key: proposal for key, proposal in held.items() if proposal.priority in SURE}
 
 
 def without_gone(known: dict[str, T], wanted: Wanted) -> dict[str, T]:

@@ -49,6 +49,13 @@ def _room(before: CoreState, after: CoreState) -> list[str]:
             notes.append(
                 f"{source} is {state.health}" + (f": {state.reason}" if state.reason else "")
             )
+    if before.room.journaled != after.room.journaled:
+        again = after.room.journaled
+        notes.append(
+            "the journal holds what is decided again"
+            if again
+            else "mode journal: only safety and schedule act until the journal can be written"
+        )
     known = {m.key: m.phase for m in before.room.machines}
     for machine in after.room.machines:
         if known.get(machine.key) != machine.phase:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import cedarpy
 
-from edge.contracts.commands import Priority, Proposal, Verdict
+from edge.contracts.commands import SURE, Priority, Proposal, Verdict
 
 NUMBER_LIMIT = 1e9
 """No actuator's number reaches it; beyond, Cedar's whole numbers end."""
@@ -55,7 +55,7 @@ class Policy:
     def decide(self, proposal: Proposal, context: Context) -> Verdict:
         """Return what the policy says to `proposal`; the rule named is the one that decided."""
         if self.broken:
-            allowed = proposal.priority in ("safety", "schedule")
+            allowed = proposal.priority in SURE
             return _verdict(proposal, allowed, "policy-broken", self.broken)
         value = proposal.value
         # 1 and True are equal, but the policy sees a number and a name.

@@ -55,6 +55,8 @@ class Core:
         memory = leases.without_gone(state.gate, wanted)
         # Before the clock and the sources have spoken, a start would only flicker.
         standing = {} if isinstance(signal, Booted) else held
+        if not room.journaled:
+            standing = leases.sure(standing)
         result = award(standing, given, memory, state.denied, bench, ident, now)
         held = leases.without_hopeless(held, result)
         after = replace(

@@ -84,6 +84,12 @@ class RoomState:
     consent: Consent = "all"
     clock_trusted: bool = False
 
+    @property
+    def journaled(self) -> bool:
+        """Whether what is decided becomes durable; while not, only the safe schedule acts."""
+        journal = self.sources.get("journal")
+        return journal is None or journal.health != "lost"
+
 
 @dataclass(frozen=True, slots=True)
 class FusionRules:

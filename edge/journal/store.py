@@ -135,6 +135,9 @@ class Store:
 
     def reopen(self) -> None:
         """Open the file again: after a failed write the connection's view cannot be believed."""
+        if not self.path.exists():
+            # One that was moved away is not replaced by an empty one: it may come back.
+            raise FileNotFoundError(f"{self.path} is gone")
         self._db.close()
         self._db = self._open()
 

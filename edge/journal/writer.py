@@ -56,15 +56,23 @@ class _Entry:
 class Journal:
     """The append-only journal of one room; its thread "journal" is the only writer.
 
-    on_error hears once when rows cannot be made durable, and why; nothing is released meanwhile.
+    on_error hears once when rows cannot be made durable, and why; nothing is released meanwhile;
+    on_well hears when they can again.
     """
 
-    def __init__(self, path: Path, *, on_error: Callable[[str], None] = _log_error) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        on_error: Callable[[str], None] = _log_error,
+        on_well: Callable[[], None] = lambda: None,
+    ) -> None:
         self.path = path
         self._store = Store(path)
         self.boot = self._store.boot
         self.ident = self._store.ident
         self._on_error = on_error
+        self._on_well = on_well
         self._reader = Reader(path)
         self._durable = self._store.head()
         self._appended = self._durable.seq
@@ -246,6 +254,7 @@ class Journal:
         if self._failing:
             self._failing = False
             log.info("journal writes again", path=str(self.path))
+            _call(self._on_well)
         self._backoff.reset()
         return True
 
