@@ -27,6 +27,8 @@ class Follower:
         self.phases: dict[str, list[tuple[float, str]]] = {}
         """(wall second, phase) of each machine, by its meeting's uid."""
         self.commands: list[str] = []
+        self.sources: list[str] = []
+        """Who those commands came from."""
         self.verbs: list[tuple[str, str]] = []
         """(uid, verb) of what was to be written into the calendar."""
 
@@ -46,6 +48,7 @@ class Follower:
 
     def _decision(self, decision: Decision) -> None:
         self.commands += [command.id for command in decision.commands]
+        self.sources += [command.source for command in decision.commands]
         self.verbs += [(write.uid, write.verb) for write in decision.writes]
 
     def _signal(self, wall: float, body: bytes) -> None:

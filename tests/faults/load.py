@@ -27,6 +27,11 @@ class Load:
         self._thread = threading.Thread(target=self._run, name="load")
         self.sent = 0
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin."""
         self._link.start()

@@ -146,7 +146,7 @@ file = "{root}/config/policies/room.cedar"
 file = "{root}/config/intents.toml"
 
 [journal]
-path = "room.journal"
+path = "{site.journal}"
 
 [clock]
 always_trust = true
