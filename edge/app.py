@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -39,12 +38,15 @@ from edge.process.reporter import HealthReporter
 from edge.replay import encode_boot, restore
 from edge.senses import Senses
 from edge.signals.calendar import CalendarSettings, CalendarSource
+from edge.signals.steady import SteadyClock, system_clock
 from edge.uplink.uplink import Uplink, presence_will
 
 log = structlog.get_logger()
 
 SNAPSHOT_EVERY = 500
 LOOP_SILENT_S = 60.0
+WRITTEN = 1_767_225_600.0
+"""2026-01-01: this software was not there before, a clock that says so is wrong."""
 
 
 class Part(Protocol):
@@ -59,17 +61,12 @@ class Part(Protocol):
         ...
 
 
-def system_clock() -> Now:
-    """Return this instant of the host's clocks; whether it is right, a signal says."""
-    return Now(time.time(), time.monotonic(), True)
-
-
 class Appliance:
     """A room from its configuration: `start`, `stop`, `status`, and the state between."""
 
     def __init__(self, config: RoomConfig, clock: Callable[[], Now] = system_clock) -> None:
         self._config = config
-        self._clock = clock
+        self._clock = clock = SteadyClock(clock)
         self._since_snapshot = 0
         self.inbox = Inbox(lambda: clock().mono)
         self._journal_health = HealthReporter("journal", self.inbox.post)
@@ -115,6 +112,7 @@ class Appliance:
                 if a.driver == "mqtt" and a.field is not None
             ],
             post,
+            wall=lambda: self._clock().wall,
         )
         account = DavAccount(
             config.calendar.url,
@@ -275,9 +273,9 @@ class Appliance:
             return CoreState()
 
     def _newest_known(self) -> float:
-        """Return the latest instant the journal holds: the clock cannot be before it."""
+        """Return the latest instant that is past for certain: the software's, the journal's."""
         head = self.journal.head
-        return max((row.now.wall for row in self.journal.read(head - 1)), default=0.0)
+        return max((row.now.wall for row in self.journal.read(head - 1)), default=WRITTEN)
 
 
 def _installed(config: RoomConfig) -> tuple[list[InstalledPlugin], list[tuple[str, str]]]:

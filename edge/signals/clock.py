@@ -39,13 +39,15 @@ def kernel_synchronised() -> bool:
 
 
 def believable(wall: float, newest_known: float, *, synchronised: bool, hardware: bool) -> str:
-    """Return why `wall` cannot be believed, "" when it can.
+    """Return why `wall` cannot be believed, "" when it can. Network time is always believed.
 
     newest_known: the latest instant that is known to be past (the software's and the journal's).
     """
+    if synchronised:
+        return ""
     if wall < newest_known:
         return "it is earlier than what was journaled before"
-    if not (synchronised or hardware):
+    if not hardware:
         return "no network time yet and no hardware clock"
     return ""
 
@@ -92,7 +94,7 @@ class ClockSource:
         if self._last is not None:
             jump = (now.wall - self._last.wall) - (now.mono - self._last.mono)
         self._last = now
-        reason = "" if self._always else self._doubt(now)
+        reason = self._doubt(now)
         jumped = abs(jump) >= JUMP_S
         trusted = not reason
         if trusted != self._trusted or jumped:
@@ -102,7 +104,8 @@ class ClockSource:
 
     def _doubt(self, now: Now) -> str:
         synchronised = MARKER.exists() or kernel_synchronised()
-        return believable(now.wall, self._newest, synchronised=synchronised, hardware=RTC.exists())
+        hardware = self._always or RTC.exists()
+        return believable(now.wall, self._newest, synchronised=synchronised, hardware=hardware)
 
     def _run(self) -> None:
         while not self._stop.wait(self._period):
