@@ -6,7 +6,15 @@ from pathlib import Path
 import msgspec
 
 from edge.contracts.decision import Decision
-from edge.contracts.signals import CalendarRead, MachineChanged, MotionChanged, decode_signal
+from edge.contracts.signals import (
+    CalendarRead,
+    CalendarWritten,
+    MachineChanged,
+    MotionChanged,
+    PeopleCounted,
+    SoundMeasured,
+    decode_signal,
+)
 from edge.journal import open_reader
 
 _decisions = msgspec.json.Decoder(Decision)
@@ -29,6 +37,13 @@ class Follower:
         self.commands: list[str] = []
         self.sources: list[str] = []
         """Who those commands came from."""
+        self.counted_at = self.heard_at = 0.0
+        """Wall second of the last count of people and of the last sound."""
+        self.written: list[tuple[str, str]] = []
+        """(verb, outcome) of what was written into the calendar."""
+        self.writes: dict[str, str] = {}
+        """Id of each write -> its verb."""
+        self.notes: list[str] = []
         self.verbs: list[tuple[str, str]] = []
         """(uid, verb) of what was to be written into the calendar."""
 
@@ -49,12 +64,20 @@ class Follower:
     def _decision(self, decision: Decision) -> None:
         self.commands += [command.id for command in decision.commands]
         self.sources += [command.source for command in decision.commands]
+        self.notes += decision.notes
         self.verbs += [(write.uid, write.verb) for write in decision.writes]
+        self.writes |= {write.id: write.verb for write in decision.writes}
 
     def _signal(self, wall: float, body: bytes) -> None:
         match decode_signal(body):
             case MotionChanged():
                 self.motion_at = wall
+            case PeopleCounted():
+                self.counted_at = wall
+            case SoundMeasured():
+                self.heard_at = wall
+            case CalendarWritten(command=command, outcome=outcome):
+                self.written.append((self.writes.get(command, command), outcome))
             case CalendarRead(meetings=meetings):
                 self.meetings = frozenset(meeting.uid for meeting in meetings)
             case MachineChanged(machines=machines):

@@ -58,7 +58,7 @@ class Result:
         )
 
 
-def torment(world: World, part: Part, kills: int, chance: random.Random) -> Result:
+def torment(world: World, part: Part, kills: int, chance: random.Random, settle_s: float) -> Result:
     """Kill one part `kills` times at random moments; compare with the service after the last."""
     seconds = []
     head = world.follower.poll().head
@@ -73,7 +73,7 @@ def torment(world: World, part: Part, kills: int, chance: random.Random) -> Resu
         world.tell(part.name, f"killed, works again after {seconds[-1]:.2f} s")
     world.follower.poll()
     wait_for("the service has every row", world.settled, RECOVERY_S, world.log("ingest"))
-    _let_pass(world, PERIODS_S)
+    _let_pass(world, settle_s)
     found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
     # What is on its way at this instant has been journaled since `settled`.
     on_the_way = world.follower.poll().head - world.follower.cursor
@@ -110,10 +110,15 @@ def run(
     parts: Sequence[Part],
     kills: int,
     seed: int,
-    tell: Callable[[str, str], None],
-    show: Callable[[Result], None],
+    *,
+    settle_s: float = PERIODS_S,
+    tell: Callable[[str, str], None] = lambda _who, _text: None,
+    show: Callable[[Result], None] = lambda _result: None,
 ) -> tuple[list[Result], list[str]]:
-    """Bring a site up, kill each part, end; return the results and what was wrong at the end."""
+    """Bring a site up, kill each part, end; return the results and what was wrong at the end.
+
+    settle_s: how long machines may take to be right after the last kill of a part.
+    """
     chance = random.Random(seed)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="rk-faults-") as name:
@@ -121,7 +126,7 @@ def run(
         try:
             world.begin()
             for part in parts:
-                results.append(torment(world, part, kills, chance))
+                results.append(torment(world, part, kills, chance, settle_s))
                 show(results[-1])
             problems = finish(world)
         finally:
@@ -139,7 +144,7 @@ def main(kills: int, names: tuple[str, ...], seed: int, write: bool) -> None:
     parts = [BY_NAME[name] for name in names] or list(PARTS)
     with stoppable():
         try:
-            results, problems = run(parts, kills, seed, _say, lambda one: click.echo(one.line()))
+            results, problems = run(parts, kills, seed, tell=_say, show=_show)
         except SiteError as error:
             click.secho(str(error), fg="red")
             sys.exit(1)
@@ -151,6 +156,10 @@ def main(kills: int, names: tuple[str, ...], seed: int, write: bool) -> None:
     if write:
         _write(lines)
     sys.exit(0 if not problems and all(result.clean for result in results) else 1)
+
+
+def _show(result: Result) -> None:
+    click.echo(result.line())
 
 
 def _write(lines: Sequence[str]) -> None:

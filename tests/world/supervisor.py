@@ -1,5 +1,6 @@
 """Starts processes, restarts what dies, and leaves none behind."""
 
+import math
 import os
 import signal
 import subprocess
@@ -74,6 +75,18 @@ class Supervisor:
         """Kill `name` with SIGKILL; it is started again."""
         with self._lock:
             self._children[name].process.kill()
+
+    def hold(self, name: str) -> None:
+        """Kill `name` with SIGKILL; it stays away until `resume`."""
+        with self._lock:
+            self._children[name].restart_at = math.inf
+            self._children[name].process.kill()
+            self._children[name].process.wait()
+
+    def resume(self, name: str) -> None:
+        """Start `name` again after `hold`."""
+        with self._lock:
+            self._children[name].restart_at = time.monotonic()
 
     def close(self, grace_s: float = 3.0) -> list[str]:
         """End everything, last started first; return the names that had to be killed."""
