@@ -155,6 +155,13 @@ class Journal:
             self._changed.notify_all()
             return True
 
+    def set_back(self, seq: int) -> None:
+        """Move the cursor backward: what the service had stored behind `seq` is lost there."""
+        with self._changed:
+            self._cursor = max(0, min(self._cursor, seq))
+            self._cursor_moved = True
+            self._changed.notify_all()
+
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[StoredRow]:
         """Yield the durable rows behind `after`, in order."""
         return self._reader.read(after, limit)

@@ -57,6 +57,10 @@ class Outbox(Protocol):
         """Move the cursor forward."""
         ...
 
+    def set_back(self, seq: int) -> None:
+        """Move the cursor backward."""
+        ...
+
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[OutboxRow]:
         """Yield durable rows behind `after`."""
         ...
@@ -266,7 +270,11 @@ class Uplink:
                 self._stall.reset()
                 self._resend_at = self._mono() + self._stall.next()
                 self._changed.notify_all()
-        elif ack.sequence == self._journal.cursor() and not retained:
+        elif not retained:
+            # A retained word may be old; what the service says now, it has read in its store.
+            if ack.sequence < self._journal.cursor():
+                self._service.degraded("it lost rows it had stored: they are sent again")
+                self._journal.set_back(ack.sequence)
             self._rewind()
 
     def _rewind(self) -> None:

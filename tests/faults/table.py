@@ -71,8 +71,7 @@ def torment(world: World, part: Part, kills: int, chance: random.Random, settle_
         wait_for(f"recovery of {part.name}", recovered, RECOVERY_S, world.log(part.name))
         seconds.append(time.monotonic() - began)
         world.tell(part.name, f"killed, works again after {seconds[-1]:.2f} s")
-    world.follower.poll()
-    wait_for("the service has every row", world.settled, RECOVERY_S, world.log("ingest"))
+    world.settle(RECOVERY_S)
     _let_pass(world, settle_s)
     found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
     # What is on its way at this instant has been journaled since `settled`.
@@ -93,7 +92,7 @@ def finish(world: World) -> list[str]:
     world.load.rest()
     world.leave()
     _let_pass(world, PERIODS_S)
-    wait_for("the service has every row", world.settled, RECOVERY_S, world.log("ingest"))
+    world.settle(RECOVERY_S)
     found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
     problems = []
     if world.orphans():
@@ -164,7 +163,7 @@ def _show(result: Result) -> None:
 
 def _write(lines: Sequence[str]) -> None:
     path = ROOT / "BENCHMARKS.md"
-    text = path.read_text()
+    text = path.read_text() if path.exists() else "# Benchmarks\n"
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     if not rest:

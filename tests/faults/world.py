@@ -103,10 +103,15 @@ class World(Site):
         finally:
             connection.close()
 
-    def settled(self) -> bool:
-        """Return whether the service has every row that was durable a moment ago."""
-        head = self.follower.head
-        return self.follower.poll().cursor >= head > 0
+    def settle(self, seconds: float) -> None:
+        """Return when the service has every row that is durable now."""
+        head = self.follower.poll().head
+        wait_for(
+            "the service has every row",
+            lambda: self.follower.poll().cursor >= head,
+            seconds,
+            self.log("ingest"),
+        )
 
     def orphans(self) -> int:
         """Return how many machines run or are listed that no meeting wants, or twice."""

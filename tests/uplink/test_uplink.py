@@ -218,6 +218,22 @@ def test_what_was_stored_of_a_replaced_journal_moves_nothing(
             until(lambda: room.journal.cursor() == 150)
 
 
+def test_a_service_that_lost_its_store_is_sent_everything_again(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    with Room(broker, tmp_path / "journal.db", resend_s=1.0) as room:
+        with Consumer(broker.broker, "r1", tmp_path / "store.db"):
+            room.write(1, 100)
+            until(lambda: room.journal.cursor() == 100)
+        with Consumer(broker.broker, "r1", tmp_path / "other.db"):
+            room.write(101, 110)
+            until(lambda: len(applied(tmp_path / "other.db")) == 110)
+            until(lambda: room.journal.cursor() == 110)
+            until(lambda: room.health("service")[-1] == ("ok", ""))
+        assert any("lost rows" in reason for _, reason in room.health("service"))
+    assert applied(tmp_path / "other.db") == expected(110)
+
+
 def test_presence_and_the_newest_wanted_are_retained_and_repeated(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
