@@ -30,17 +30,16 @@ class Arrivals:
     doubled: int
 
 
-def arrivals(journal: Path, store: Path, room: str) -> Arrivals:
-    """Compare the journal's chain with the service's events by sequence, id and hash."""
+def arrivals(journal: Path, store: Path, room: str, last: int) -> Arrivals:
+    """Compare the journal's rows up to `last` with the service's by sequence, id and hash."""
     with open_reader(journal) as reader:
-        sent = {row.seq: (row.id, traceparent(row.id, row.hash)) for row in reader.read()}
+        rows_sent = reader.read(limit=last)
+        sent = {row.seq: (row.id, traceparent(row.id, row.hash)) for row in rows_sent}
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
         rows = db.execute("SELECT sequence, id, body FROM events WHERE room=?", (room,)).fetchall()
     stored: dict[int, list[tuple[str, str]]] = {}
     for sequence, ident, body in rows:
         stored.setdefault(sequence, []).append((ident, _events.decode(body).traceparent))
-    # The room goes on writing: what came after its journal was read is not compared.
-    last = max(sent, default=0)
     lost = sum(row not in stored.get(sequence, []) for sequence, row in sent.items())
     names = Counter(name for name, _ in sent.values())
     doubled = sum(len(found) - 1 for at, found in stored.items() if at <= last)

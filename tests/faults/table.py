@@ -71,14 +71,12 @@ def torment(world: World, part: Part, kills: int, chance: random.Random, settle_
         wait_for(f"recovery of {part.name}", recovered, RECOVERY_S, world.log(part.name))
         seconds.append(time.monotonic() - began)
         world.tell(part.name, f"killed, works again after {seconds[-1]:.2f} s")
-    world.settle(RECOVERY_S)
     _let_pass(world, settle_s)
-    found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
-    # What is on its way at this instant has been journaled since `settled`.
-    on_the_way = world.follower.poll().head - world.follower.cursor
+    last = world.settle(RECOVERY_S)
+    found = arrivals(world.journal, world.folder / "cloud.db", ROOM, last)
     doubled = found.doubled + len(world.follower.twice())
     rows = world.follower.head - head
-    return Result(part, seconds, rows, max(0, found.lost - on_the_way), doubled, world.orphans())
+    return Result(part, seconds, rows, found.lost, doubled, world.orphans())
 
 
 def _let_pass(world: World, seconds: float) -> None:
@@ -92,14 +90,14 @@ def finish(world: World) -> list[str]:
     world.load.rest()
     world.leave()
     _let_pass(world, PERIODS_S)
-    world.settle(RECOVERY_S)
-    found = arrivals(world.journal, world.folder / "cloud.db", ROOM)
+    last = world.settle(RECOVERY_S)
+    found = arrivals(world.journal, world.folder / "cloud.db", ROOM, last)
     problems = []
     if world.orphans():
         problems.append(f"machines left over: {world.guests()}, listed {world.domains()}")
     if world.watch.seconds:
         problems.append(f"two machines at once: {sorted(world.watch.seconds)}")
-    if found.lost > world.follower.poll().head - world.follower.cursor or found.doubled:
+    if found.lost or found.doubled:
         problems.append(f"at the end: {found}")
     wrong = proven(world.journal)
     return [*problems, *([wrong] if wrong else [])]

@@ -103,8 +103,8 @@ class World(Site):
         finally:
             connection.close()
 
-    def settle(self, seconds: float) -> None:
-        """Return when the service has every row that is durable now."""
+    def settle(self, seconds: float) -> int:
+        """Return the last row that is durable now, when the service says that it has it."""
         head = self.follower.poll().head
         wait_for(
             "the service has every row",
@@ -112,6 +112,7 @@ class World(Site):
             seconds,
             self.log("ingest"),
         )
+        return head
 
     def orphans(self) -> int:
         """Return how many machines run or are listed that no meeting wants, or twice."""
