@@ -116,7 +116,7 @@ class EventStore:
         told = {"online": presence.online, "seen": at}
         if presence.online:
             told["version"] = presence.version[:64]  # type: ignore[assignment]
-        statement = self._store.insert(rooms).values(room=presence.name, **told)
+        statement = self._store.insert(rooms).values(room=presence.name, stored=0, **told)
         connection.execute(statement.on_conflict_do_update(index_elements=["room"], set_=told))
 
     def _keep_dead(self, connection: Connection, dead: Sequence[DeadLetter], at: float) -> None:
@@ -137,7 +137,9 @@ class EventStore:
         connection.execute(dead_letters.delete().where(old))
 
     def _advance(self, connection: Connection, room: str, journal: str, at: float) -> int:
-        connection.execute(self._store.insert(rooms).values(room=room).on_conflict_do_nothing())
+        connection.execute(
+            self._store.insert(rooms).values(room=room, stored=0).on_conflict_do_nothing()
+        )
         first = self._store.insert(journals).values(room=room, journal=journal)
         connection.execute(first.on_conflict_do_nothing())
         mine = (journals.c.room == room) & (journals.c.journal == journal)
@@ -152,6 +154,7 @@ class EventStore:
                 break
             stored = sequence
         connection.execute(update(journals).where(mine).values(stored=stored, heard=at))
+        connection.execute(update(rooms).where(rooms.c.room == room).values(stored=stored))
         return int(stored)
 
 

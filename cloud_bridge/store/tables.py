@@ -34,6 +34,8 @@ rooms = Table(
     "rooms",
     metadata,
     Column("room", ROOM, primary_key=True),
+    # Of the journal that the room writes now; `journals` knows all of them.
+    Column("stored", NUMBER, nullable=False, default=0),
     Column("online", Boolean, nullable=False, default=False),
     Column("seen", Float, nullable=False, default=0.0),
     Column("version", String(64), nullable=False, default=""),
