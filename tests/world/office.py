@@ -94,7 +94,9 @@ class Tenant:
     def _row(self, kind: str, ident: str, now: Now, body: bytes) -> bytes:
         self.sequence += 1
         digest = hashlib.sha256(body).digest()
-        return encode_event(self.name, "j1", _Row(self.sequence, kind, ident, now, body, digest), True)
+        return encode_event(
+            self.name, "j1", _Row(self.sequence, kind, ident, now, body, digest), True
+        )
 
     def want(self, *meetings: Meeting, template: str = "demo-small") -> "Tenant":
         self.version += 1
