@@ -14,6 +14,11 @@ def test_json_lines_become_figures_and_other_lines_do_not():
     assert second.row() == "| alone | 1 | s |  |  | `plugins` |"
 
 
+def test_a_peer_that_is_a_number_is_told_with_its_unit():
+    (only,) = figures("j", '{"figure": "f", "value": 1, "unit": "ms", "peer": 2.5, "ratio": 0.4}')
+    assert only.row() == "| f | 1 | ms | 2.5 ms | 0.40x | `j` |"
+
+
 def test_the_table_names_the_machine():
     text = table([Figure("`a`", "b", 2.0, "ms")])
     assert "cores" in text.splitlines()[0]

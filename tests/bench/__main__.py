@@ -47,6 +47,8 @@ def figures(name: str, lines: str) -> list[Figure]:
         if line.startswith("{"):
             row = json.loads(line)
             row["peer"] = row.get("peer") or ""
+            if isinstance(row["peer"], int | float):
+                row["peer"] = f"{row['peer']:,.4g} {row['unit']}"
             if isinstance(row["peer"], dict | list):
                 row["peer"] = json.dumps(row["peer"])
             known = {key: row[key] for key in ("figure", "value", "unit", "peer")}
