@@ -6,11 +6,20 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row as Found
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import String, and_, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from cloud_bridge.store.base import Store
-from cloud_bridge.store.tables import dead_letters, events, intended, live, rooms, steps, wanted
+from cloud_bridge.store.tables import (
+    dead_letters,
+    events,
+    intended,
+    journals,
+    live,
+    rooms,
+    steps,
+    wanted,
+)
 from cloud_bridge.types import Machine
 from edge.contracts.wire import WantedMachine, WantedMessage
 
@@ -105,7 +114,7 @@ class LookStore:
 
     def after(self, room: str, sequence: int, upto: int, limit: int) -> tuple[Stored, ...]:
         """Return up to `limit` rows of a room behind `sequence`, up to `upto`, oldest first."""
-        mine = (events.c.room == room) & (events.c.sequence > sequence)
+        mine = _present(room) & (events.c.sequence > sequence)
         query = select(events).where(mine, events.c.sequence <= upto)
         with self._store.read() as connection:
             found = connection.execute(query.order_by(events.c.sequence).limit(limit))
@@ -127,7 +136,7 @@ class LookStore:
         found: list[Stored] = []
         with self._store.read() as connection:
             for room in wish.rooms:
-                mine = events.c.room == room
+                mine = _present(room)
                 last = wish.before
                 if not last:
                     newest = select(func.max(events.c.sequence)).where(mine)
@@ -143,14 +152,14 @@ class LookStore:
 
     def row(self, room: str, sequence: int) -> Stored | None:
         """Return one row."""
-        mine = (events.c.room == room) & (events.c.sequence == sequence)
+        mine = _present(room) & (events.c.sequence == sequence)
         with self._store.read() as connection:
             found = connection.execute(select(events).where(mine)).first()
             return None if found is None else _stored(found)
 
     def near(self, room: str, sequence: int, ident: str) -> Stored | None:
         """Return the row named `ident` among those shortly before `sequence`."""
-        mine = (events.c.room == room) & (events.c.sequence < sequence)
+        mine = _present(room) & (events.c.sequence < sequence)
         reach = (events.c.sequence >= sequence - WINDOW) & (events.c.id == ident)
         with self._store.read() as connection:
             query = select(events).where(mine, reach).order_by(events.c.sequence.desc())
@@ -199,6 +208,13 @@ class LookStore:
             found = body.icontains(text, autoescape=True)
             wanted_rows.append(found | events.c.id.icontains(text, autoescape=True))
         return wanted_rows
+
+
+def _present(room: str) -> ColumnElement[bool]:
+    """The rows of the journal a room writes now: each journal counts from one."""
+    heard = select(journals.c.journal).where(journals.c.room == room)
+    now = heard.order_by(journals.c.heard.desc()).limit(1).scalar_subquery()
+    return and_(events.c.room == room, events.c.journal == now)
 
 
 def _stored(found: Found[Any]) -> Stored:

@@ -58,6 +58,7 @@ class Tenant:
         self.name = name
         self.room = Room(replace(SETTINGS, room=name), wall=office.wall)
         self.sequence = self._sent = 0
+        self.journal = "j1"
         self.version = 0
         self.reports: dict[str, MachineReport] = {}
 
@@ -91,11 +92,16 @@ class Tenant:
         self.office.keep(rows=[read_event(self.name, row) for row in rows])
         return self
 
+    def new_journal(self, name: str) -> "Tenant":
+        """From now on the room writes another journal, which counts from one."""
+        self.journal, self.sequence = name, 0
+        return self
+
     def _row(self, kind: str, ident: str, now: Now, body: bytes) -> bytes:
         self.sequence += 1
         digest = hashlib.sha256(body).digest()
         return encode_event(
-            self.name, "j1", _Row(self.sequence, kind, ident, now, body, digest), True
+            self.name, self.journal, _Row(self.sequence, kind, ident, now, body, digest), True
         )
 
     def want(self, *meetings: Meeting, template: str = "demo-small") -> "Tenant":
