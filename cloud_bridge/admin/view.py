@@ -99,7 +99,8 @@ def _summary(rooms: tuple[RoomView, ...], lives: dict[str, Live]) -> str:
         for room in rooms
         if room.name in lives and room.state in ("ok", "degraded")
     )
-    return f"{online} of {len(rooms)} rooms online · {used} in use · {people} people"
+    counted = "1 person" if people == 1 else f"{people} people"
+    return f"{online} of {len(rooms)} rooms online · {used} in use · {counted}"
 
 
 def _badge(part: Part) -> Badge:
