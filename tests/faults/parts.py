@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.world import World
-from tests.world.site import healthy
+from tests.world.site import answers, healthy
 
 Recovered = Callable[[], bool]
 
@@ -74,6 +74,13 @@ def reconcile(world: World) -> Recovered:
     return lambda: restarted() and healthy(world.ports.reconcile)
 
 
+def admin(world: World) -> Recovered:
+    """Its page says well: it has read the store again, and its front door answers."""
+    restarted = _supervised(world, "admin")
+    door = f"http://127.0.0.1:{world.ports.admin}/login"
+    return lambda: restarted() and healthy(world.ports.admin_health) and answers(door)
+
+
 def calendar(world: World) -> Recovered:
     """An organiser books, and the room knows it."""
     restarted = _supervised(world, "calendar")
@@ -127,6 +134,7 @@ PARTS = (
     Part("edge", "healthy, a decision journaled", edge),
     Part("ingest", "new rows confirmed", ingest),
     Part("reconcile", "compares again", reconcile),
+    Part("admin", "has read the store, answers", admin),
     Part("broker-room", "motion journaled", broker_room),
     Part("broker-site", "new rows confirmed", broker_site),
     Part("calendar", "a new booking known in the room", calendar),
