@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -68,6 +69,7 @@ class Appliance:
         self._config = config
         self._clock = clock = SteadyClock(clock)
         self._since_snapshot = 0
+        self.health: HealthServer | None = None
         self.inbox = Inbox(lambda: clock().mono)
         self._journal_health = HealthReporter("journal", self.inbox.post)
         self.journal = Journal(
@@ -186,17 +188,18 @@ class Appliance:
 
     def stop(self) -> None:
         """Stop every part, the sources first, the journal last; within two seconds together."""
-        self.health.stop()
+        # Daemons: a part that hangs in a driver's call must not hold up the process's end.
         stoppers = [
-            threading.Thread(target=part.stop, name="stopping")
-            for part in self._parts
+            threading.Thread(target=part.stop, name="stopping", daemon=True)
+            for part in (*self._parts, *([self.health] if self.health else []))
             if part is not self.journal
         ]
         for stopper in stoppers:
             stopper.start()
         self.loop.stop()
+        deadline = time.monotonic() + 1.0
         for stopper in stoppers:
-            stopper.join(1.0)
+            stopper.join(max(0.0, deadline - time.monotonic()))
         self.journal.stop()
         log.info("stopped", room=self.settings.room)
 

@@ -1,11 +1,13 @@
 """roomkeeper-edge: run a room, check it, and read what it did."""
 
+import os
 import sys
 import time
 from pathlib import Path
 
 import click
 import msgspec
+import structlog
 
 from edge.audit import explain as explained
 from edge.config import ConfigError, RoomConfig, load_intents, load_room
@@ -16,6 +18,8 @@ from edge.plugins.commands import plugin
 from edge.process import logs, stop
 from edge.replay import replay as replayed
 from edge.timeline import Line, Timeline
+
+log = structlog.get_logger()
 
 CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 JOURNAL = click.argument("journal", type=click.Path(path_type=Path, dir_okay=False))
@@ -49,12 +53,23 @@ def run(config: Path) -> None:
         raise Failure(str(error)) from error
     # A plugin that spins must hand over the interpreter lock in time for the loop to go on.
     sys.setswitchinterval(0.001)
-    appliance.start()
+    code = 0
     try:
+        appliance.start()
         while not stopping.wait(3600.0):
             continue
-    finally:
+    except Exception:
+        log.exception("the room cannot run")
+        code = 1
+    try:
         appliance.stop()
+    except Exception:
+        log.exception("the room did not stop cleanly")
+        code = 1
+    # What is to be saved is saved. A thread that hangs in a driver's call would keep the
+    # interpreter for ever.
+    sys.stderr.flush()
+    os._exit(code)
 
 
 @main.command("check-config")

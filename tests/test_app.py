@@ -109,6 +109,21 @@ def test_it_ends_cleanly_within_two_seconds(alone, number):
     assert not (folder / "room.journal.lock").exists()
 
 
+def test_a_room_that_cannot_start_ends_instead_of_hanging(alone):
+    process, ports, folder = alone
+    until(lambda: page(ports["health"], "/healthz")[0] == 200, 20)
+    twin = folder / "twin.toml"
+    text = (folder / "room.toml").read_text()
+    twin.write_text(text.replace('"room.journal"', '"twin.journal"'))
+    done = subprocess.run(
+        [str(BIN / "roomkeeper-edge"), "run", str(twin)],
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr
+    assert process.poll() is None
+
+
 def test_a_restart_goes_on_where_it_was(alone):
     process, ports, folder = alone
     until(lambda: page(ports["health"], "/healthz")[0] == 200, 20)
