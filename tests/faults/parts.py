@@ -101,13 +101,16 @@ def hypervisor(world: World) -> Recovered:
     restarted = _supervised(world, "libvirtd")
 
     def recovered() -> bool:
-        return (
-            restarted()
-            and world.domains() is not None
-            and healthy(world.ports.reconcile)
-            and world.follower.poll().phase(world.uid) == "ready"
-            and set(world.guests()) == before
-        )
+        follower = world.follower.poll()
+        seen = {
+            "restarted": restarted(),
+            "listed": world.domains() is not None,
+            "reconciler well": healthy(world.ports.reconcile),
+            "machine ready": follower.phase(world.uid) == "ready",
+            "same guests": set(world.guests()) == before,
+        }
+        world.missing = [name for name, holds in seen.items() if not holds]
+        return not world.missing
 
     return recovered
 
@@ -143,4 +146,4 @@ PARTS = (
 )
 BY_NAME = {part.name: part for part in PARTS}
 
-__all__ = ["BY_NAME", "PARTS", "Part"]
+__all__ = ["BY_NAME", "PARTS", "Part", "Recovered"]

@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from tests.faults.outside import arrivals, proven
-from tests.faults.parts import BY_NAME, PARTS, Part
+from tests.faults.parts import BY_NAME, PARTS, Part, Recovered
 from tests.faults.world import PERIODS_S, World
 from tests.world.demo import stoppable
 from tests.world.site import ROOM, ROOT, SiteError, wait_for
@@ -68,7 +68,7 @@ def torment(world: World, part: Part, kills: int, chance: random.Random, settle_
         _let_pass(world, chance.uniform(*CALM_S))
         began = time.monotonic()
         recovered = part.kill(world)
-        wait_for(f"recovery of {part.name}", recovered, RECOVERY_S, world.log(part.name))
+        _wait_for_recovery(world, part, recovered)
         seconds.append(time.monotonic() - began)
         world.tell(part.name, f"killed, works again after {seconds[-1]:.2f} s")
     _let_pass(world, settle_s)
@@ -77,6 +77,17 @@ def torment(world: World, part: Part, kills: int, chance: random.Random, settle_
     doubled = found.doubled + len(world.follower.twice())
     rows = world.follower.head - head
     return Result(part, seconds, rows, found.lost, doubled, world.orphans())
+
+
+def _wait_for_recovery(world: World, part: Part, recovered: Recovered) -> None:
+    """Return when the part works again; else raise SiteError with every service's last lines."""
+    world.missing = []
+    try:
+        wait_for(f"recovery of {part.name}", recovered, RECOVERY_S)
+    except SiteError as error:
+        names = ("edge", "reconcile", part.name)
+        logs = (f"{name}: {world.log(name).read_text(errors='replace')[-3000:]}" for name in names)
+        raise SiteError("\n".join((f"{error} missing: {world.missing}", *logs))) from None
 
 
 def _let_pass(world: World, seconds: float) -> None:

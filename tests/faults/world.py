@@ -29,6 +29,8 @@ class World(Site):
     def __init__(self, folder: Path, tell: Callable[[str, str], None]) -> None:
         super().__init__(folder, Wishes(lead_s=45.0), tell, Media("", "", [(0.0, 0)]))
         self.uid = ""
+        self.missing: list[str] = []
+        """What the part that was killed last still lacks, where it tells."""
         self._met = 0
         self._far = 0
         self.load = Load(self.ports.room, ROOM)
