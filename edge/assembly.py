@@ -10,6 +10,7 @@ from edge.decide.core import CoreSettings
 from edge.decide.intents import Intent
 from edge.decide.policy import Policy
 from edge.decide.proposals import Grant, PluginRules
+from edge.decide.sky import Place
 from edge.decide.step import Core
 from edge.fusion.state import FusionRules
 from edge.meetings.life import MeetingRules
@@ -34,6 +35,7 @@ def core_settings(
         fusion=FusionRules(**msgspec.structs.asdict(config.fusion)),
         plugins=plugin_rules(config, plugins),
         share_titles=config.room.share_titles,
+        place=Place(config.room.latitude, config.room.longitude, config.room.timezone),
     )
 
 

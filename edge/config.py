@@ -104,6 +104,9 @@ def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
         ZoneInfo(config.room.timezone)
     except (ValueError, OSError, KeyError):
         yield ("room", "timezone"), "a name of the time zone database, such as Europe/Berlin"
+    if (config.room.latitude is None) != (config.room.longitude is None):
+        missing = "latitude" if config.room.latitude is None else "longitude"
+        yield ("room", missing), "latitude and longitude together, or neither"
     if config.fusion.leave >= config.fusion.enter:
         yield ("fusion", "leave"), f"less than enter ({config.fusion.enter:g})"
     if config.calendar.near_poll_s > config.calendar.poll_s:

@@ -24,7 +24,10 @@ class _Section(StrictMessage, frozen=True, forbid_unknown_fields=True):
 
 
 class RoomSection(_Section, frozen=True):
-    """Which room this is. seats: people it is made for; share_titles: may titles leave it."""
+    """Which room this is. seats: people it is made for; share_titles: may titles leave it.
+
+    latitude, longitude: degrees north and east, for the sun's position.
+    """
 
     id: Identifier
     name: Name = ""
@@ -32,6 +35,8 @@ class RoomSection(_Section, frozen=True):
     organisation: Identifier = "example"
     seats: Annotated[int, Meta(ge=1, le=10_000)] = 8
     share_titles: bool = False
+    latitude: Annotated[float, Meta(ge=-90.0, le=90.0)] | None = None
+    longitude: Annotated[float, Meta(ge=-180.0, le=180.0)] | None = None
 
 
 class BrokerSection(_Section, frozen=True):

@@ -23,6 +23,7 @@ EDGE_LIMIT = 20_000
 EDGES_IN_A_ROW = 64
 THIN_S = 1.0
 REFRESH_S = 5.0
+CLIPPED_STEP = 0.001
 
 
 @dataclass(slots=True)
@@ -129,7 +130,8 @@ def near(one: Signal, other: Signal) -> bool:
         case SoundMeasured(), SoundMeasured():
             same_side = (one.voice >= 0.5) == (other.voice >= 0.5)
             same_voice = same_side and abs(one.voice - other.voice) < 0.2
-            return same_voice and abs(one.level_db - other.level_db) < 3.0
+            same_clipping = abs(one.clipped - other.clipped) < CLIPPED_STEP
+            return same_voice and same_clipping and abs(one.level_db - other.level_db) < 3.0
         case NodeReading(), NodeReading():
             return abs(one.value - other.value) <= _STEP[one.quantity]
         case OccupancyEstimated(), OccupancyEstimated():

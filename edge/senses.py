@@ -7,12 +7,12 @@ from typing import TypeVar
 import structlog
 
 from edge.config import RoomConfig
-from edge.contracts.base import Now
+from edge.contracts.base import Consent, Now
 from edge.contracts.decision import Decision
 from edge.contracts.signals import Signal
 from edge.decide.core import CoreState
 from edge.fusion.evidence import fresh
-from edge.fusion.state import MOVING, Consent, Reading, RoomState
+from edge.fusion.state import MOVING, READING_STALE_S, Reading, RoomState
 from edge.perception.errors import PerceptionError
 from edge.perception.occupancy import FeatureHistory, OccupancyFeatures, OccupancyModel
 from edge.perception.people import PeopleCounter
@@ -28,8 +28,6 @@ log = structlog.get_logger()
 
 Post = Callable[[Signal], None]
 T = TypeVar("T")
-
-READING_STALE_S = 90.0
 
 
 class Senses:

@@ -10,6 +10,7 @@ from edge.contracts.decision import Decision
 from edge.contracts.signals import (
     CalendarRead,
     CalendarWritten,
+    ContactChanged,
     DeviceReported,
     MachineChanged,
     MotionChanged,
@@ -65,6 +66,8 @@ class Timeline:
                 return Line("signal", source, heard, ident)
             case MotionChanged(source=source, active=active):
                 return Line("signal", source, "motion" if active else "no motion", ident)
+            case ContactChanged(source=source, opening=opening, open=is_open):
+                return Line("signal", source, f"{opening} {'open' if is_open else 'closed'}", ident)
             case NodeReading(source=source, quantity="co2", value=value):
                 return Line("signal", source, f"CO2 about {round(value, -2):.0f} ppm", ident)
             case OccupancyEstimated(source=source, probability=probability):

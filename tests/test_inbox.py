@@ -125,6 +125,7 @@ def test_a_flood_of_edges_delays_a_level_but_does_not_starve_it(inbox, clock):
         (SoundMeasured("m", -40, 0.1), SoundMeasured("m", -43, 0.1), False),
         (SoundMeasured("m", -40, 0.49), SoundMeasured("m", -40, 0.5), False),
         (SoundMeasured("m", -40, 0.51), SoundMeasured("m", -40, 0.99), False),
+        (SoundMeasured("m", -3, 0.9, 0.0), SoundMeasured("m", -3, 0.9, 0.002), False),
         (NodeReading("b", "co2", 700), NodeReading("b", "co2", 710), True),
         (NodeReading("b", "co2", 700), NodeReading("b", "co2", 711), False),
         (OccupancyEstimated("o", 0.5, "m"), OccupancyEstimated("o", 0.54, "m"), True),

@@ -3,9 +3,13 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 from uuid import UUID, uuid5
 
 import msgspec
+
+Consent = Literal["all", "counts", "off"]
+"""all: camera counts and microphone features; counts: camera counts only; off: neither."""
 
 Value = bool | int | float | str
 """What an actuator can be set to: a switch, a level or a named preset."""

@@ -7,21 +7,27 @@ from typing import Literal
 
 import msgspec
 
-from edge.contracts.base import Message, StrictMessage, Value
+from edge.contracts.base import Consent, Message, StrictMessage, Value
 from edge.contracts.commands import PluginCommand
 
 SCHEMA = 1
 STATE_LIMIT = 16 * 1024
 
-EventKind = Literal["tick", "presence", "meeting", "intent", "reading", "device"]
+EventKind = Literal[
+    "tick", "presence", "meeting", "intent", "reading", "device", "sound", "contact", "consent"
+]
 
 
 class PluginEvent(Message, frozen=True, omit_defaults=True):
     """One thing that happened, with the room as it was then.
 
     id: the journal row that caused it. meeting: none, pending, active. targets: what the chosen
-    intent asks of this plugin's actuators. readings: latest by quantity. reported: what devices
-    say. Missing means unknown.
+    intent asks of actuators; next_intent, next_targets: the same of the meeting that starts in
+    minutes_to_next. readings: latest by quantity. reported: what devices say. contacts: `window`
+    and `door`, true while any of them is open. counted: a camera counts. sound_db: dBFS; clipped:
+    share of samples at full scale. sun_*: degrees, azimuth clockwise from north. local_hour: 0 to
+    24 in the room's time zone, weekday 0 is Monday, -1 while the clock is not trusted. Missing
+    means unknown.
     """
 
     id: str
@@ -35,6 +41,19 @@ class PluginEvent(Message, frozen=True, omit_defaults=True):
     targets: dict[str, Value] = msgspec.field(default_factory=dict)
     readings: dict[str, float] = msgspec.field(default_factory=dict)
     reported: dict[str, Value] = msgspec.field(default_factory=dict)
+    counted: bool = False
+    consent: Consent = "all"
+    minutes_to_end: float = -1.0
+    next_intent: str = ""
+    next_targets: dict[str, Value] = msgspec.field(default_factory=dict)
+    contacts: dict[str, bool] = msgspec.field(default_factory=dict)
+    sound_db: float | None = None
+    voice: float | None = None
+    clipped: float | None = None
+    sun_azimuth: float | None = None
+    sun_elevation: float | None = None
+    local_hour: float = -1.0
+    weekday: int = -1
 
 
 class PluginInput(Message, frozen=True, omit_defaults=True):

@@ -14,6 +14,7 @@ from edge.contracts.commands import PluginCommand
 from edge.contracts.wire import MachineReport
 
 Quantity = Literal["temperature", "humidity", "co2", "illuminance"]
+Opening = Literal["window", "door"]
 Health = Literal["ok", "degraded", "lost"]
 OperatorVerb = Literal["check_in", "extend", "end", "book", "set", "release", "consent", "pause"]
 
@@ -80,11 +81,15 @@ class PeopleCounted(Message, frozen=True, omit_defaults=True, tag="people"):
 
 
 class SoundMeasured(Message, frozen=True, omit_defaults=True, tag="sound"):
-    """Level. Over the last second: level in dBFS (<= 0), highest probability of speech."""
+    """Level. Over the last second: level in dBFS (<= 0), highest probability of speech.
+
+    clipped: share (0..1) of the samples that were at full scale.
+    """
 
     source: str
     level_db: float
     voice: float
+    clipped: float = 0.0
 
 
 class NodeReading(Message, frozen=True, omit_defaults=True, tag="reading"):
@@ -100,6 +105,14 @@ class MotionChanged(Message, frozen=True, omit_defaults=True, tag="motion"):
 
     source: str
     active: bool
+
+
+class ContactChanged(Message, frozen=True, omit_defaults=True, tag="contact"):
+    """Edge. A contact of a sensor board opened or closed; the first word of a board counts too."""
+
+    source: str
+    opening: Opening
+    open: bool
 
 
 class OccupancyEstimated(Message, frozen=True, omit_defaults=True, tag="occupancy"):
@@ -192,6 +205,7 @@ Signal = (
     | SoundMeasured
     | NodeReading
     | MotionChanged
+    | ContactChanged
     | OccupancyEstimated
     | CalendarRead
     | CalendarWritten

@@ -89,13 +89,18 @@ class PresenceMessage(Message, frozen=True, omit_defaults=True):
 
 
 class NodeMessage(Message, frozen=True, omit_defaults=True):
-    """Sensor board to room: what it measured, null where it could not. Units: QUANTITY_RANGE."""
+    """Sensor board to room: what it measured, null where it could not. Units: QUANTITY_RANGE.
+
+    window, door: true while any of those it watches is open.
+    """
 
     temperature: float | None = None
     humidity: float | None = None
     co2: float | None = None
     illuminance: float | None = None
     occupancy: bool | None = None
+    window: bool | None = None
+    door: bool | None = None
 
 
 class DeviceMessage(Message, frozen=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from edge.decide.arbiter import Holdings
 from edge.decide.events import Call, Told
 from edge.decide.intents import Intent
 from edge.decide.proposals import PluginRules
+from edge.decide.sky import Place
 from edge.fusion.state import FusionRules, RoomState
 from edge.meetings.life import Lives, MeetingRules
 
@@ -33,6 +34,7 @@ class CoreSettings:
     fusion: FusionRules = field(default_factory=FusionRules)
     plugins: Mapping[str, PluginRules] = field(default_factory=dict)
     share_titles: bool = False
+    place: Place = field(default_factory=Place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,29 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge.contracts.base import Now, Value
+from edge.contracts.base import Consent, Now, Value
 from edge.contracts.plugin import EventKind, PluginEvent
-from edge.contracts.signals import DeviceReported, NodeReading, Signal
+from edge.contracts.signals import (
+    ContactChanged,
+    DeviceReported,
+    NodeReading,
+    Signal,
+    SoundMeasured,
+)
+from edge.decide.intents import Intent
 from edge.decide.proposals import PluginRules
 from edge.decide.situation import Situation
-from edge.fusion.state import RoomState
+from edge.decide.sky import Place, sky
+from edge.fusion.evidence import fresh
+from edge.fusion.state import READING_STALE_S, FusionRules, Reading, RoomState
+
+_KINDS: Mapping[type, EventKind] = {
+    DeviceReported: "device",
+    NodeReading: "reading",
+    SoundMeasured: "sound",
+    ContactChanged: "contact",
+}
+"""Signals that are events by themselves, whatever they changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +39,7 @@ class Told:
     count: int = 0
     meeting: str = "none"
     intent: str = ""
+    consent: Consent = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +52,9 @@ class Call:
 
 def told(room: RoomState, situation: Situation) -> Told:
     """Return the part of the picture whose change plugins hear of."""
-    intent = "" if situation.intent is None else situation.intent.name
-    return Told(room.presence.occupied, room.presence.count, situation.meeting, intent)
+    intent = _name(situation.intent)
+    presence = room.presence
+    return Told(presence.occupied, presence.count, situation.meeting, intent, room.consent)
 
 
 def happened(signal: Signal, before: Told, after: Told) -> EventKind | None:
@@ -44,13 +63,9 @@ def happened(signal: Signal, before: Told, after: Told) -> EventKind | None:
         return "meeting"
     if (before.occupied, before.count) != (after.occupied, after.count):
         return "presence"
-    match signal:
-        case DeviceReported():
-            return "device"
-        case NodeReading():
-            return "reading"
-        case _:
-            return None
+    if before.consent != after.consent:
+        return "consent"
+    return _KINDS.get(type(signal))
 
 
 def hearers(
@@ -85,22 +100,71 @@ def next_due(plugins: Mapping[str, PluginRules], ticked: Mapping[str, float]) ->
     )
 
 
-def describe(
-    ident: str, kind: EventKind | None, room: RoomState, situation: Situation
-) -> PluginEvent:
-    """Return the room as plugins see it."""
-    intent = situation.intent
-    targets: dict[str, Value] = {} if intent is None else dict(intent.targets)
+@dataclass(frozen=True, slots=True)
+class View:
+    """What plugins are shown besides the room itself."""
+
+    situation: Situation
+    place: Place
+    fusion: FusionRules
+    now: Now
+
+
+def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) -> PluginEvent:
+    """Return the room as plugins see it; what is too old to be believed is left out."""
+    situation, mono = view.situation, view.now.mono
+    above = sky(view.place, view.now.wall)
+    timed = view.now.trusted and room.clock_trusted
+    heard_s = view.fusion.voice_stale_s
     return PluginEvent(
         id=ident,
         kind=kind or "tick",
         occupied=room.presence.occupied,
         probability=room.presence.probability,
         count=room.presence.count,
+        counted=room.presence.counted,
+        consent=room.consent,
         meeting=situation.meeting,
         minutes_to_next=round(situation.minutes_to_next, 2),
-        intent="" if intent is None else intent.name,
-        targets=targets,
-        readings={name: reading.value for name, reading in sorted(room.readings.items())},
+        minutes_to_end=round(situation.minutes_to_end, 2),
+        intent=_name(situation.intent),
+        targets=_targets(situation.intent),
+        next_intent=_name(situation.next_intent),
+        next_targets=_targets(situation.next_intent),
+        readings={
+            name: reading.value
+            for name, reading in sorted(room.readings.items())
+            if fresh(reading, READING_STALE_S, mono) is not None
+        },
         reported=dict(room.reported),
+        contacts=_contacts(room),
+        sound_db=_value(room.level, heard_s, mono),
+        voice=_value(room.voice, heard_s, mono),
+        clipped=_value(room.clipped, heard_s, mono),
+        sun_azimuth=above.sun_azimuth if timed else None,
+        sun_elevation=above.sun_elevation if timed else None,
+        local_hour=above.local_hour if timed else -1.0,
+        weekday=above.weekday if timed else -1,
     )
+
+
+def _name(intent: Intent | None) -> str:
+    return "" if intent is None else intent.name
+
+
+def _targets(intent: Intent | None) -> dict[str, Value]:
+    return {} if intent is None else dict(intent.targets)
+
+
+def _contacts(room: RoomState) -> dict[str, bool]:
+    """Each kind of opening, and whether any board says that one is open."""
+    found: dict[str, bool] = {}
+    for board in room.contacts.values():
+        for opening, is_open in sorted(board.items()):
+            found[opening] = found.get(opening, False) or is_open
+    return found
+
+
+def _value(reading: Reading | None, limit: float, mono: float) -> float | None:
+    heard = fresh(reading, limit, mono)
+    return None if heard is None else heard.value

@@ -12,13 +12,18 @@ from edge.meetings.life import Life, Lives, current, upcoming
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """meeting: whether one is served; preparing: the room should already be as it wants."""
+    """meeting: whether one is served; preparing: the room should already be as it wants.
+
+    next_intent: what the meeting that starts in minutes_to_next asks for.
+    """
 
     meeting: Literal["none", "pending", "active"] = "none"
     preparing: bool = False
     key: str = ""
     intent: Intent | None = None
     minutes_to_next: float = -1.0
+    minutes_to_end: float = -1.0
+    next_intent: Intent | None = None
 
 
 def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -> Situation:
@@ -26,10 +31,13 @@ def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -
     if not (now.trusted and room.clock_trusted):
         return Situation()
     following = upcoming(lives, now.wall)
-    minutes = -1.0 if following is None else max(0.0, following.meeting.start - now.wall) / 60
+    minutes, coming = -1.0, None
+    if following is not None:
+        minutes = max(0.0, following.meeting.start - now.wall) / 60
+        coming = choose(following.meeting, intents)
     life = current(lives, now.wall)
     if life is None:
-        return Situation(minutes_to_next=minutes)
+        return Situation(minutes_to_next=minutes, next_intent=coming)
     intent = choose(life.meeting, intents)
     return Situation(
         meeting="active" if life.phase == "active" else "pending",
@@ -37,6 +45,8 @@ def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -
         key=life.meeting.key,
         intent=intent,
         minutes_to_next=minutes,
+        minutes_to_end=max(0.0, life.end - now.wall) / 60,
+        next_intent=coming,
     )
 
 

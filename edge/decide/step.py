@@ -157,7 +157,8 @@ class Core:
         hearers = events.hearers(kind, self.settings.plugins, before.ticked, now)
         if not hearers:
             return after, ()
-        event = events.describe(ident, kind, after.room, situation)
+        view = events.View(situation, self.settings.place, self.settings.fusion, now)
+        event = events.describe(ident, kind, after.room, view)
         called = events.calls(hearers, event)
         ticked = {**after.ticked, **{call.plugin: now.mono for call in called}}
         return replace(after, ticked=ticked), called

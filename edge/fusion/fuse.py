@@ -9,6 +9,7 @@ from edge.contracts.signals import (
     Booted,
     CalendarRead,
     ClockChecked,
+    ContactChanged,
     DeviceReported,
     MachineChanged,
     MotionChanged,
@@ -62,7 +63,8 @@ def _usable(state: RoomState, signal: Signal) -> bool:
             return state.consent != "off" and 0 <= signal.count <= PEOPLE_LIMIT
         case SoundMeasured():
             finite = math.isfinite(signal.level_db)
-            return state.consent == "all" and finite and 0.0 <= signal.voice <= 1.0
+            shares = 0.0 <= signal.voice <= 1.0 and 0.0 <= signal.clipped <= 1.0
+            return state.consent == "all" and finite and shares
         case OccupancyEstimated():
             return 0.0 <= signal.probability <= 1.0
         case NodeReading():
@@ -82,6 +84,7 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
                 state,
                 level=Reading(signal.level_db, signal.source, now.mono),
                 voice=Reading(signal.voice, signal.source, now.mono),
+                clipped=Reading(signal.clipped, signal.source, now.mono),
             )
         case NodeReading():
             reading = Reading(signal.value, signal.source, now.mono)
@@ -89,6 +92,9 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
         case MotionChanged():
             reading = Reading(_motion(state, signal), signal.source, now.mono)
             return replace(state, motion={**state.motion, signal.source: reading})
+        case ContactChanged():
+            board = {**state.contacts.get(signal.source, {}), signal.opening: signal.open}
+            return replace(state, contacts={**state.contacts, signal.source: board})
         case OccupancyEstimated():
             return replace(state, estimate=Reading(signal.probability, signal.source, now.mono))
         case CalendarRead():
@@ -108,8 +114,8 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
             return replace(
                 state,
                 presence=Presence(occupied=state.presence.occupied, since=state.presence.since),
-                people=None, level=None, voice=None, estimate=None,
-                motion={}, readings={}, sources={}, clock_trusted=False,
+                people=None, level=None, voice=None, clipped=None, estimate=None,
+                motion={}, readings={}, contacts={}, sources={}, clock_trusted=False,
             )  # fmt: skip
         case _:
             return state
@@ -128,8 +134,11 @@ def _source(state: RoomState, signal: SourceChanged, now: Now) -> RoomState:
         # Nobody would say any more that the motion ended.
         moving = {name: r for name, r in state.motion.items() if name != signal.source}
         state = replace(state, motion=moving)
-    known = SourceState(signal.health, signal.reason, now.wall, signal.errors)
-    return replace(state, sources={**state.sources, signal.source: known})
+    if signal.health == "lost" and signal.source in state.contacts:
+        known = {name: board for name, board in state.contacts.items() if name != signal.source}
+        state = replace(state, contacts=known)
+    source = SourceState(signal.health, signal.reason, now.wall, signal.errors)
+    return replace(state, sources={**state.sources, signal.source: source})
 
 
 def _consent(state: RoomState, wish: str) -> RoomState:
@@ -137,9 +146,9 @@ def _consent(state: RoomState, wish: str) -> RoomState:
         case "all":
             return replace(state, consent="all")
         case "counts":
-            return replace(state, consent="counts", level=None, voice=None)
+            return replace(state, consent="counts", level=None, voice=None, clipped=None)
         case _:
-            return replace(state, consent="off", people=None, level=None, voice=None)
+            return replace(state, consent="off", people=None, level=None, voice=None, clipped=None)
 
 
 def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:

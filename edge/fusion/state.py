@@ -1,14 +1,10 @@
 """RoomState: everything the room knows about itself at one instant."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from edge.contracts.base import Value
+from edge.contracts.base import Consent, Value
 from edge.contracts.signals import Health, Meeting
 from edge.contracts.wire import MachineReport
-
-Consent = Literal["all", "counts", "off"]
-"""all: camera counts and microphone features; counts: camera counts only; off: neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +15,9 @@ class Reading:
     source: str
     at: float
 
+
+READING_STALE_S = 90.0
+"""How old a sensor board's reading may be before it says nothing."""
 
 MOVING, CEASED, STILL = 1.0, 0.5, 0.0
 """What a motion sensor says: it sees motion, it did until `at`, it has not seen any."""
@@ -67,15 +66,20 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """The room at one instant. Mappings are replaced, never changed."""
+    """The room at one instant. Mappings are replaced, never changed.
+
+    contacts: source -> opening -> whether it is open, as long as the source can tell.
+    """
 
     presence: Presence = Presence()
     people: Reading | None = None
     level: Reading | None = None
     voice: Reading | None = None
+    clipped: Reading | None = None
     estimate: Reading | None = None
     motion: dict[str, Reading] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
+    contacts: dict[str, dict[str, bool]] = field(default_factory=dict)
     sources: dict[str, SourceState] = field(default_factory=dict)
     meetings: tuple[Meeting, ...] = ()
     calendar_at: float | None = None

@@ -11,16 +11,22 @@ from edge.perception.errors import SoundError
 
 RATE = 16_000
 FULL_SCALE = 32_768.0
+CLIPPED = 32_767
+"""A sample of this size or more was cut off."""
 SILENCE_DB = -100.0
 """dBFS of the quietest sound there is, digital silence included."""
 
 
 @dataclass(frozen=True, slots=True)
 class SoundFrame:
-    """One second: root mean square in dBFS (-100 to 0), highest probability of speech (0..1)."""
+    """One second: root mean square in dBFS (-100 to 0), highest probability of speech (0..1).
+
+    clipped: share (0..1) of its samples at full scale.
+    """
 
     level_db: float
     voice: float
+    clipped: float = 0.0
 
 
 class VoiceMeter:
@@ -36,6 +42,7 @@ class VoiceMeter:
         self._detector.reset()
         self._kept = np.zeros(0, np.int16)
         self._energy = 0.0
+        self._clipped = 0
         self._heard = 0
         self._due = RATE
         self._voice = 0.0
@@ -57,14 +64,19 @@ class VoiceMeter:
     def _take(self, chunk: NDArray[np.int16]) -> SoundFrame | None:
         values = chunk.astype(np.float64) / FULL_SCALE
         self._energy += float(values @ values)
+        self._clipped += int(np.count_nonzero((chunk >= CLIPPED) | (chunk <= -CLIPPED)))
         self._voice = max(self._voice, float(self._detector.process_samples(values.tolist())))
         self._heard += self._chunk
         self._due -= self._chunk
         if self._due > 0:
             return None
         self._due += RATE
-        frame = SoundFrame(_decibels(self._energy / self._heard), min(1.0, self._voice))
-        self._energy, self._heard, self._voice = 0.0, 0, 0.0
+        frame = SoundFrame(
+            _decibels(self._energy / self._heard),
+            min(1.0, self._voice),
+            self._clipped / self._heard,
+        )
+        self._energy, self._clipped, self._heard, self._voice = 0.0, 0, 0, 0.0
         return frame
 
 

@@ -104,4 +104,5 @@ class MicrophoneSource:
             dropped, self._dropped = self._dropped, 0
             DROPPED.inc(dropped)
         self._keeper.health.ok()
-        self._post(SoundMeasured(self.name, round(frame.level_db, 1), round(frame.voice, 3)))
+        level, voice = round(frame.level_db, 1), round(frame.voice, 3)
+        self._post(SoundMeasured(self.name, level, voice, round(frame.clipped, 4)))

@@ -9,7 +9,14 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from edge.contracts.signals import QUANTITY_RANGE, MotionChanged, NodeReading, Signal
+from edge.contracts.signals import (
+    QUANTITY_RANGE,
+    ContactChanged,
+    MotionChanged,
+    NodeReading,
+    Opening,
+    Signal,
+)
 from edge.contracts.topics import NODE
 from edge.contracts.wire import NodeMessage
 from edge.process.rate import RateLimit
@@ -41,7 +48,7 @@ class Subscriber(Protocol):
 
 
 class NodeSource:
-    """Posts NodeReading and MotionChanged of the configured boards, and each board's health.
+    """Posts what the configured boards measure and sense, and each board's health.
 
     A board is the source `node:<name>`: degraded while it sends nonsense, lost after stale_s
     without a message. Boards that nobody configured degrade the source `name`. Messages are
@@ -124,6 +131,7 @@ class _Node:
         self._heard = mono()
         self._wrong_at: float | None = None
         self._motion: bool | None = None
+        self._open: dict[Opening, bool] = {}
 
     def take(self, payload: bytes) -> str:
         """Post what the payload says; return what became of it."""
@@ -140,6 +148,8 @@ class _Node:
         if message.occupancy is not None and message.occupancy != self._motion:
             self._motion = message.occupancy
             self._post(MotionChanged(self._source, message.occupancy))
+        self._contact("window", message.window)
+        self._contact("door", message.door)
         if wrong:
             return self._wrong("out_of_range", f"sends impossible values: {', '.join(wrong)}")
         if self._wrong_at is None or self._heard - self._wrong_at > CLEAN_S:
@@ -150,10 +160,16 @@ class _Node:
     def check(self) -> None:
         """Report a board that has been silent for too long."""
         if self._mono() - self._heard > self._stale_s and self._health.health != "lost":
-            # What it last said of motion is unknown now, so that its first word counts again.
+            # What it last said is unknown now, so that its first word counts again.
             self._motion = None
+            self._open = {}
             log.warning("sensor board silent", source=self._source)
             self._health.lost(f"no message for {self._stale_s:g} s")
+
+    def _contact(self, opening: Opening, is_open: bool | None) -> None:
+        if is_open is not None and is_open != self._open.get(opening):
+            self._open[opening] = is_open
+            self._post(ContactChanged(self._source, opening, is_open))
 
     def _readings(self, message: NodeMessage) -> list[str]:
         wrong: list[str] = []

@@ -11,3 +11,6 @@ PASSWORD = ""
 SCL = 22
 SDA = 21
 PIR = 27
+# GPIO numbers of reed contacts to ground (open: pulled up), None where there is none.
+WINDOW = None
+DOOR = None

@@ -1,4 +1,4 @@
-"""Sensor board of a room: SCD4x (CO2, temperature, humidity), BH1750 (light), PIR, over MQTT.
+"""Sensor board of a room: SCD4x (CO2, temperature, humidity), BH1750 (light), PIR, contacts; MQTT.
 
 MicroPython 1.22 or newer on an ESP32 or a Pico W, with `umqtt.simple` (`mip install umqtt.simple`).
 Not tested on hardware yet; only `encode`, `crc8` and `scd4x_values` run in the tests. Settings are
@@ -45,9 +45,13 @@ def scd4x_values(raw):
     return words[0], -45 + 175 * words[1] / 65535, 100 * words[2] / 65535
 
 
-def encode(air, light, motion):
+def encode(air, light, motion, window=None, door=None):
     """Return the message as the appliance reads it; None stands for what is not known."""
     message = {"occupancy": bool(motion)}
+    if window is not None:
+        message["window"] = bool(window)
+    if door is not None:
+        message["door"] = bool(door)
     if air is not None:
         co2, temperature, humidity = air
         message["co2"] = co2
@@ -107,6 +111,13 @@ class Sensors:
         return (raw[0] << 8 | raw[1]) / 1.2
 
 
+def contact(pin):
+    """Return a function that tells whether the contact at a GPIO is open; None without one."""
+    if pin is None:
+        return lambda: None
+    return machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP).value
+
+
 def wifi(config, watchdog):
     """Return when the board is on the network."""
     station = network.WLAN(network.STA_IF)
@@ -123,6 +134,7 @@ def run(config):
     watchdog = machine.WDT(timeout=WATCHDOG_MS)
     sensors = Sensors(config.SCL, config.SDA)
     pir = machine.Pin(config.PIR, machine.Pin.IN)
+    window, door = contact(config.WINDOW), contact(config.DOOR)
     topic = f"roomkeeper/{config.ROOM}/node/{config.NODE}"
     while True:
         try:
@@ -137,7 +149,8 @@ def run(config):
             client.connect()
             while True:
                 watchdog.feed()
-                client.publish(topic, encode(sensors.air(), sensors.light(), pir.value()))
+                air, light = sensors.air(), sensors.light()
+                client.publish(topic, encode(air, light, pir.value(), window(), door()))
                 time.sleep_ms(PERIOD_MS)
         except OSError:
             watchdog.feed()

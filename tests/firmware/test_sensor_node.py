@@ -38,3 +38,5 @@ def test_the_appliance_reads_what_the_board_sends(board: ModuleType):
     assert decoded == NodeMessage(25.0, 37.0, 500, 320.0, True)
     blind = msgspec.json.decode(board.encode(None, None, 0), type=NodeMessage)
     assert blind == NodeMessage(occupancy=False)
+    guarded = msgspec.json.decode(board.encode(None, None, 0, 1, 0), type=NodeMessage)
+    assert guarded == NodeMessage(occupancy=False, window=True, door=False)

@@ -38,6 +38,14 @@ def test_level_is_root_mean_square_against_full_scale() -> None:
     assert measure(np.full(2 * RATE, -32_768, np.int16))[0].level_db == 0.0
 
 
+def test_samples_at_full_scale_are_counted_as_clipped() -> None:
+    time = np.arange(2 * RATE) / RATE
+    wave = 60_000 * np.sin(2 * np.pi * 500 * time)
+    cut = np.clip(wave, -32_768, 32_767).astype(np.int16)
+    assert measure(cut)[0].clipped == pytest.approx(np.mean(np.abs(wave) >= 32_767), abs=0.01)
+    assert measure((cut * 0.9).astype(np.int16))[0].clipped == 0.0
+
+
 def test_reset_forgets_a_half_heard_second() -> None:
     meter = VoiceMeter()
     loud = np.full(RATE // 2, 20_000, np.int16)

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 import pytest
 from paho.mqtt import publish
 
-from edge.contracts.signals import MotionChanged, NodeReading, Signal, SourceChanged
+from edge.contracts.signals import (
+    ContactChanged,
+    MotionChanged,
+    NodeReading,
+    Signal,
+    SourceChanged,
+)
 from edge.process.link import Link
 from edge.signals.nodes import MESSAGE_LIMIT, NodeSource
 from tests.world.mosquitto import Mosquitto
@@ -76,6 +82,22 @@ def test_each_quantity_is_a_reading_and_motion_an_edge():
     motion = [s for s in line.signals if isinstance(s, MotionChanged)]
     assert motion == [MotionChanged("node:desk", True), MotionChanged("node:desk", False)]
     assert line.health() == [("ok", "")]
+
+
+def test_a_contact_is_an_edge_and_counts_again_after_silence():
+    with on_line(stale_s=5) as line:
+        line.say('{"window": true}')
+        line.say('{"window": true, "door": false}')
+        line.say('{"window": false}')
+        line.now += 6
+        until(lambda: ("lost", "no message for 5 s") in line.health())
+        line.say('{"window": false}')
+    assert [s for s in line.signals if isinstance(s, ContactChanged)] == [
+        ContactChanged("node:desk", "window", True),
+        ContactChanged("node:desk", "door", False),
+        ContactChanged("node:desk", "window", False),
+        ContactChanged("node:desk", "window", False),
+    ]
 
 
 @pytest.mark.parametrize(

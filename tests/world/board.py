@@ -2,8 +2,9 @@
 
     python -m tests.world.board --port 1883 --room aurora --node desk --people "0:0,20:2,120:0"
 
---people lists second:people since the start; --script FILE holds the same, one a line. What is
-measured follows a mass balance of the room's air; the same seed gives the same measurements.
+--people lists second:people since the start; --script FILE holds the same, one a line. --window
+lists second:1 (open) and second:0 (closed) of a contact. What is measured follows a mass balance of
+the room's air, changed faster by an open window; the same seed gives the same measurements.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 VOLUME_M3 = 75.0
 AIR_CHANGES_PER_H = 1.5
+WINDOW_CHANGES_PER_H = 8.0
+WINDOW_LOSS_W_K = 200.0
 CO2_OUTSIDE_PPM = 420.0
 CO2_PER_PERSON_M3_S = 0.0052 / 1000
 WATT_PER_PERSON = 100.0
@@ -56,12 +59,14 @@ class Air:
         self.vapour = 8.0
         self._motion_until = -1.0
 
-    def step(self, people: int, second: float, seconds: float) -> None:
-        """Let `seconds` pass with that many people in the room."""
-        change = 1 - math.exp(-AIR_CHANGES_PER_H * seconds / 3600)
+    def step(self, people: int, second: float, seconds: float, is_open: bool = False) -> None:
+        """Let `seconds` pass with that many people in the room, its window open or closed."""
+        changes = AIR_CHANGES_PER_H + (WINDOW_CHANGES_PER_H if is_open else 0.0)
+        change = 1 - math.exp(-changes * seconds / 3600)
         self.co2 += people * CO2_PER_PERSON_M3_S / VOLUME_M3 * 1e6 * seconds
         self.co2 += (CO2_OUTSIDE_PPM - self.co2) * change
-        loss = LOSS_W_K * (self.temperature - TEMPERATURE_OUTSIDE)
+        loss_w_k = LOSS_W_K + (WINDOW_LOSS_W_K if is_open else 0.0)
+        loss = loss_w_k * (self.temperature - TEMPERATURE_OUTSIDE)
         heat = people * WATT_PER_PERSON + RADIATOR_W - loss
         self.temperature += heat * seconds / HEAT_CAPACITY_J_K
         # About 60 g of water an hour leave a seated person.
@@ -92,10 +97,12 @@ def main() -> None:
     parser.add_argument("--node", required=True)
     parser.add_argument("--people", default="0:0")
     parser.add_argument("--script", type=Path)
+    parser.add_argument("--window")
     parser.add_argument("--period", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rows = timeline(options.script.read_text() if options.script else options.people)
+    window = timeline(options.window) if options.window else []
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -109,9 +116,13 @@ def main() -> None:
     second = 0.0
     while not stop.wait(max(0.0, began + second - time.monotonic())):
         people = people_at(rows, second)
-        air.step(people, second, options.period)
+        is_open = bool(people_at(window, second))
+        air.step(people, second, options.period, is_open)
+        reading = air.reading(people, second)
+        if window:
+            reading["window"] = is_open
         if client.is_connected():
-            client.publish(topic, msgspec.json.encode(air.reading(people, second)), 0)
+            client.publish(topic, msgspec.json.encode(reading), 0)
         second += options.period
     client.disconnect()
     client.loop_stop()
