@@ -1,5 +1,9 @@
-"""The one root of everything this package raises."""
+"""The one root of everything this package raises, and what stops a call."""
 
 
 class PluginError(Exception):
     """A plugin cannot be trusted, loaded or run; the text says which, why and what to do."""
+
+
+class GuestError(PluginError):
+    """A call trapped, overran a limit or answered nothing usable."""

@@ -14,6 +14,7 @@ from edge.plugins.errors import PluginError
 
 MANIFEST = "plugin.toml"
 MANIFEST_LIMIT = 64 * 1024
+FRESH_MEMORY_MB = 64
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_-]{0,31}\Z")]
 Version = Annotated[str, Meta(pattern=r"\A(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\Z")]
@@ -32,8 +33,13 @@ class Abi(StrictMessage, frozen=True, forbid_unknown_fields=True):
 
 
 class Limits(StrictMessage, frozen=True, forbid_unknown_fields=True):
-    """What one call may use: wall time, linear memory, answer, lines of log, calls to the host."""
+    """What one call may use: wall time, linear memory, answer, lines of log, calls to the host.
 
+    instance: "fresh" gives each call memory of its own; "reused" keeps what is slow to start
+    (Python, JavaScript) alive between calls, until a failure, many calls or much memory.
+    """
+
+    instance: Literal["fresh", "reused"] = "fresh"
     deadline_ms: Annotated[int, Meta(ge=1, le=1000)] = 20
     memory_mb: Annotated[int, Meta(ge=1, le=256)] = 4
     output_kb: Annotated[int, Meta(ge=1, le=1024)] = 128
@@ -121,6 +127,12 @@ def _check(manifest: Manifest, where: str) -> None:
         raise PluginError(
             f"{where}: abi is {manifest.abi.min} to {manifest.abi.max}; this room speaks {SCHEMA}: "
             "install a version of the plugin made for it"
+        )
+    limits = manifest.limits
+    if limits.instance == "fresh" and limits.memory_mb > FRESH_MEMORY_MB:
+        raise PluginError(
+            f"{where}: limits.memory_mb is {limits.memory_mb}; a fresh instance gets at most "
+            f'{FRESH_MEMORY_MB}: ask for less, or for instance = "reused"'
         )
     for row in manifest.actuators:
         if bool(row.values) == (row.max > row.min):

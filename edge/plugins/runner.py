@@ -54,7 +54,11 @@ class Runner:
             output = read_answer(
                 self._guest.call("handle", text), frozenset(event.id for event in events)
             )
-        except UnicodeDecodeError as error:
+        except (GuestError, UnicodeDecodeError) as error:
+            # Whoever answers nonsense may have lost its mind: a reused instance goes as well.
+            self._guest.close()
+            if isinstance(error, GuestError):
+                raise
             raise GuestError("answered no UTF-8") from error
         self.state = output.state
         return output

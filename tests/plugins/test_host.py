@@ -6,8 +6,8 @@ import pytest
 
 from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import PluginAnswered, PluginFailed
+from edge.plugins import guest as guests
 from edge.plugins import queue as plugin_queue
-from edge.plugins import sandbox
 from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.queue import BATCH, Waiting
@@ -40,8 +40,8 @@ def test_burst_of_edges_is_answered_exactly_once_each() -> None:
 def test_the_next_instance_is_made_while_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
-    class Seen(sandbox.Instance):
-        def __init__(self, guest: sandbox.Guest) -> None:
+    class Seen(guests.Instance):
+        def __init__(self, guest: guests.Guest) -> None:
             super().__init__(guest)
             made.append("made")
 
@@ -49,7 +49,7 @@ def test_the_next_instance_is_made_while_nobody_waits(monkeypatch: pytest.Monkey
             made.append(export)
             return super().call(export, text)
 
-    monkeypatch.setattr(sandbox, "Instance", Seen)
+    monkeypatch.setattr(guests, "Instance", Seen)
     posted = Posted()
     host = PluginHost(shipped("lights"), posted)
     host.start()
