@@ -27,7 +27,7 @@ from edge.decide.events import Call
 from edge.decide.step import Core
 from edge.face import Face
 from edge.inbox import Inbox
-from edge.journal import Journal, JournalError, Row
+from edge.journal import AbsentJournal, Journal, JournalError, JournalUnusableError, Row
 from edge.loop import Loop, Ports
 from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
@@ -65,18 +65,19 @@ class Part(Protocol):
 class Appliance:
     """A room from its configuration: `start`, `stop`, `status`, and the state between."""
 
-    def __init__(self, config: RoomConfig, clock: Callable[[], Now] = system_clock) -> None:
+    def __init__(
+        self,
+        config: RoomConfig,
+        clock: Callable[[], Now] = system_clock,
+        anew: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`anew` is called when the process should end, because its next start has a journal."""
         self._config = config
         self._clock = clock = SteadyClock(clock)
         self._since_snapshot = 0
         self.health: HealthServer | None = None
         self.inbox = Inbox(lambda: clock().mono)
-        self._journal_health = HealthReporter("journal", self.inbox.post)
-        self.journal = Journal(
-            Path(config.journal.path),
-            on_error=self._journal_health.lost,
-            on_well=self._journal_health.ok,
-        )
+        self.journal = _journal(Path(config.journal.path), self.inbox.post, anew)
         self._plugins, self._refused = _installed(config)
         intents = load_intents(Path(config.intents.file), config)
         policy = load_policy(Path(config.policy.file))
@@ -278,7 +279,21 @@ class Appliance:
     def _newest_known(self) -> float:
         """Return the latest instant that is past for certain: the software's, the journal's."""
         head = self.journal.head
+        if not head:
+            return WRITTEN
         return max((row.now.wall for row in self.journal.read(head - 1)), default=WRITTEN)
+
+
+def _journal(
+    path: Path, post: Callable[[Signal], None], anew: Callable[[], None]
+) -> Journal | AbsentJournal:
+    """Return the journal, or what stands in for one whose disk refuses."""
+    health = HealthReporter("journal", post)
+    try:
+        return Journal(path, on_error=health.lost, on_well=health.ok)
+    except JournalUnusableError as error:
+        log.error("the room runs without a journal", problem=str(error))
+        return AbsentJournal(path, str(error), on_error=health.lost, on_back=anew)
 
 
 def _installed(config: RoomConfig) -> tuple[list[InstalledPlugin], list[tuple[str, str]]]:

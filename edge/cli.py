@@ -48,7 +48,7 @@ def run(config: Path) -> None:
     room = _config(config)
     logs.setup("edge", room.log.level)
     try:
-        appliance = Appliance(room)
+        appliance = Appliance(room, anew=stopping.set)
     except (ConfigError, JournalError) as error:
         raise Failure(str(error)) from error
     # A plugin that spins must hand over the interpreter lock in time for the loop to go on.

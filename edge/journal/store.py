@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.journal.chain import GENESIS, payload_hash, row_hash
-from edge.journal.errors import JournalError
+from edge.journal.errors import JournalError, JournalUnusableError
 from edge.journal.rows import Row
 
 APPLICATION_ID = 0x524B4A31  # "RKJ1"
@@ -236,14 +236,16 @@ class _Lock:
         os.close(self._descriptor)
 
 
-def _explained(path: Path, error: Exception) -> JournalError:
+def _explained(path: Path, error: Exception) -> JournalUnusableError:
     text = str(error)
     if "not a database" in text or "malformed" in text or "corrupt" in text:
-        return JournalError(
+        return JournalUnusableError(
             f"{path} is damaged ({text}): move it away, it can still be inspected, and start again"
         )
     if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
-        return JournalError(
+        return JournalUnusableError(
             f"{path} cannot be written ({text}): make folder and file writable for this user"
         )
-    return JournalError(f"{path} cannot be opened ({text}): check that the disk is there, not full")
+    return JournalUnusableError(
+        f"{path} cannot be opened ({text}): check that the disk is there, not full"
+    )

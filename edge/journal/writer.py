@@ -37,6 +37,8 @@ MEMORY_BYTES = 64 * 1024 * 1024
 CURSOR_S = 0.5
 """A moved cursor waits this long for rows to travel with; losing it costs a few repetitions."""
 STOP_S = 0.8
+HANG_S = 5.0
+"""A commit that neither holds nor fails for so long is told like one that failed."""
 
 Release = Callable[[], None]
 
@@ -50,6 +52,7 @@ class _Entry:
     rows: tuple[Row, ...]
     release: Release | None
     size: int
+    at: float
     snapshot: tuple[int, bytes] | None = None
 
 
@@ -66,8 +69,10 @@ class Journal:
         *,
         on_error: Callable[[str], None] = _log_error,
         on_well: Callable[[], None] = lambda: None,
+        mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
+        self._mono = mono
         self._store = Store(path)
         self.boot = self._store.boot
         self.ident = self._store.ident
@@ -83,6 +88,7 @@ class Journal:
         self._bytes_held = 0
         self._lost = 0
         self._failing = False
+        self._hanging = False
         self._stopping = False
         self._hurry = False
         self._listeners: tuple[Callable[[], None], ...] = ()
@@ -103,18 +109,27 @@ class Journal:
             check(row)
         size = sum(len(row.body) for row in rows)
         with self._changed:
+            self._notice_hanging()
             if self._rows_held + len(rows) > MEMORY_ROWS or self._bytes_held + size > MEMORY_BYTES:
                 self._lost += len(rows)
                 ROWS.labels("lost").inc(len(rows))
                 return 0
             if self._lost and rows:
                 rows, self._lost = (lost_note(rows[0], self._lost), *rows), 0
-            return self._hold(_Entry(tuple(rows), release, size))
+            return self._hold(_Entry(tuple(rows), release, size, self._mono()))
 
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
         with self._changed:
-            self._hold(_Entry((), None, len(body), (seq, body)))
+            self._hold(_Entry((), None, len(body), self._mono(), (seq, body)))
+
+    def _notice_hanging(self) -> None:
+        """Tell that the disk does not answer; who appends notices, our own thread waits for it."""
+        if self._entries and not (self._hanging or self._failing):
+            waits = self._mono() - self._entries[0].at
+            if waits > HANG_S:
+                self._hanging = True
+                self._tell(f"{self.path}: the disk has not answered for {waits:.0f} s: check it")
 
     def _hold(self, entry: _Entry) -> int:
         urgent = entry.release is not None
@@ -138,8 +153,8 @@ class Journal:
 
     @property
     def failing(self) -> bool:
-        """Whether the last commit failed, so that rows wait in memory."""
-        return self._failing
+        """Whether the last commit failed or hangs, so that rows wait in memory."""
+        return self._failing or self._hanging
 
     def cursor(self) -> int:
         """Return the seq up to which the service has stored the journal."""
@@ -258,8 +273,8 @@ class Journal:
                 self._failing = True
                 self._tell(f"{self.path} cannot be written ({error}): free space or repair it")
             return False
-        if self._failing:
-            self._failing = False
+        if self._failing or self._hanging:
+            self._failing = self._hanging = False
             log.info("journal writes again", path=str(self.path))
             _call(self._on_well)
         self._backoff.reset()

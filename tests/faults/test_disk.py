@@ -63,15 +63,38 @@ def refused(room: Alone) -> Iterator[None]:
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
 
 
+@pytest.fixture
+def freezable(folder: Path) -> Iterator[Path]:
+    """A small disk in a file, as only a real file system can be frozen."""
+    image, place = folder / "image", folder / "disk"
+    place.mkdir()
+    image.write_bytes(bytes(32 << 20))
+    for line in (["mkfs.ext4", "-q", str(image)], ["mount", "-o", "loop", str(image), str(place)]):
+        if os.getuid() != 0 or subprocess.run(line, capture_output=True, check=False).returncode:
+            pytest.skip("needs to mount a disk from a file: run as root, with e2fsprogs")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@contextmanager
+def frozen(disk: Path) -> Iterator[None]:
+    """Let every write to the disk hang, as a dying card does."""
+    subprocess.run(["fsfreeze", "--freeze", str(disk)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", str(disk)], check=True)
+
+
 def plugins_act(room: Alone) -> None:
     room.meet("m1")
     until(lambda: "plugin:climate" in room.follower.poll().sources, 20, "a plugin acts")
 
 
-def goes_on_plainly(room: Alone) -> None:
+def goes_on_plainly(room: Alone, says: str = "cannot be written") -> None:
     """While nothing can be written: says so, and warms the room as the calendar says."""
     until(lambda: room.health()["code"] == 503, 20, "the room says that it is not well")
-    until(lambda: "cannot be written" in room.unwell("journal"), 5)
+    until(lambda: says in room.unwell("journal"), 5)
     head = room.follower.poll().head
     room.cancel("m1")
     until(lambda: room.warmth[-1] == 18.0, 15, "the room is set back")
@@ -107,3 +130,25 @@ def test_a_disk_that_refuses_every_write(folder: Path) -> None:
         with refused(room):
             goes_on_plainly(room)
         recovers(room)
+
+
+def test_a_disk_that_does_not_answer(folder: Path, freezable: Path) -> None:
+    with Alone(folder, journal=f"{freezable.name}/room.journal") as room:
+        plugins_act(room)
+        with frozen(freezable):
+            goes_on_plainly(room, "has not answered")
+        recovers(room)
+
+
+def test_a_room_that_starts_on_a_full_disk(folder: Path, disk: Path) -> None:
+    with Alone(folder, journal=f"{disk.name}/room.journal") as room:
+        plugins_act(room)
+        with full(disk):
+            old = room.supervisor.pid("edge")
+            room.supervisor.kill("edge")
+            until(lambda: room.supervisor.pid("edge") != old, 20, "it is started again")
+            goes_on_plainly(room, "check that the disk is there, not full")
+        until(lambda: room.health()["code"] == 200, 40, "it has started anew, with its journal")
+        until(lambda: room.follower.poll().sources[-1:] != [], 20)
+        assert room.supervisor.deaths("edge") == 2
+        assert proven(room.journal) == ""
