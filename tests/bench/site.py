@@ -26,7 +26,7 @@ SETTLE_S = 8.0
 WATCH_S = 30.0
 CHANGES = 5
 STARTS = 5
-PROCESSES = ("edge", "ingest", "reconcile", "broker-room", "broker-site", "calendar")
+PROCESSES = ("edge", "ingest", "reconcile", "admin", "broker-room", "broker-site", "calendar")
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
