@@ -93,6 +93,8 @@ class ActuatorSection(_Section, frozen=True):
     step: Annotated[float, Meta(ge=0.0)] = 0.0
     rate_per_min: Annotated[int, Meta(ge=1, le=600)] = 12
     dwell_s: Seconds = 0.0
+    deadband: Annotated[float, Meta(ge=0.0)] = 0.0
+    settle_s: Seconds = 0.0
     values: tuple[str, ...] = ()
     fallback: Value | None = None
 
@@ -100,8 +102,9 @@ class ActuatorSection(_Section, frozen=True):
     def rule(self) -> GateRule:
         """The limits as the gate wants them."""
         return GateRule(
-            self.name, self.min, self.max, self.step, self.values, self.rate_per_min, self.dwell_s
-        )
+            self.name, self.min, self.max, self.step, self.values, self.rate_per_min,
+            self.dwell_s, self.deadband, self.settle_s,
+        )  # fmt: skip
 
     @property
     def allowed(self) -> str:

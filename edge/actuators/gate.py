@@ -1,7 +1,8 @@
 """The gate: the last check before a driver. Small, independent, deny by default. Pure.
 
 It knows neither plugins nor policy. What is not listed does not move; what is listed moves inside
-its range, step, rate and dwell. Safety skips rate, dwell and step, never the range.
+its range, step, rate, dwell and hysteresis, while the lease it moves for runs. A wish too far for
+one step is reached in steps. Hysteresis does not bind people; safety is bound by the range alone.
 """
 
 import math
@@ -12,6 +13,7 @@ from edge.contracts.commands import Priority
 from edge.contracts.gating import GateAnswer, GateMemory, GateRule
 
 MINUTE = 60.0
+ROUNDING = 1e-9
 
 
 class Gate:
@@ -28,22 +30,23 @@ class Gate:
         priority: Priority,
         memory: GateMemory | None,
         mono: float,
+        until: float = math.inf,
     ) -> GateAnswer:
-        """Return whether `value` may go to the driver at the monotonic instant `mono`."""
+        """Return what may go to the driver at the monotonic instant `mono` of a wish for `value`.
+
+        until: monotonic instant at which the lease of the wish ends.
+        """
         rule = self._rule(actuator)
         if rule is None:
             return GateAnswer(False, "not listed", f"{actuator} is not an actuator of this room")
         wrong = _wrong_value(rule, value)
         if wrong:
             return GateAnswer(False, "range", wrong)
+        if not mono < until:
+            return GateAnswer(False, "lease", "its lease is over")
         if memory is not None and same(memory.value, value):
-            return GateAnswer(True, "same", memory=memory)
-        recent = _recent(memory, mono)
-        if priority != "safety":
-            refused = _too_soon(rule, recent, mono) or _too_far(rule, memory, value)
-            if refused is not None:
-                return refused
-        return GateAnswer(True, "passed", memory=GateMemory(value, (*recent, mono)))
+            return GateAnswer(True, "same", memory=memory, value=value)
+        return _moved(rule, priority, memory, value, mono)
 
     def _rule(self, actuator: str) -> GateRule | None:
         exact = self._exact.get(actuator)
@@ -55,6 +58,30 @@ class Gate:
 def same(one: Value, other: Value) -> bool:
     """Return whether two values are the same wish (1 and True are not)."""
     return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+
+def _moved(
+    rule: GateRule, priority: Priority, memory: GateMemory | None, value: Value, mono: float
+) -> GateAnswer:
+    recent = _recent(memory, mono)
+    if priority == "safety":
+        return _passed(priority, memory, value, (*recent, mono))
+    held = None
+    if memory is not None and priority != "manual":
+        held = _too_near(rule, memory, value) or _too_fickle(rule, memory, value, recent, mono)
+    return (
+        held
+        or _too_soon(rule, recent, mono)
+        or _stepped(rule, priority, memory, value, recent, mono)
+    )
+
+
+def _passed(
+    priority: Priority, memory: GateMemory | None, value: Value, changes: tuple[float, ...]
+) -> GateAnswer:
+    automatic = priority in ("plugin", "schedule")
+    came = memory.value if memory is not None and automatic else None
+    return GateAnswer(True, "passed", memory=GateMemory(value, changes, came), value=value)
 
 
 def _wrong_value(rule: GateRule, value: Value) -> str:
@@ -78,6 +105,34 @@ def _recent(memory: GateMemory | None, mono: float) -> tuple[float, ...]:
     return tuple(min(at, mono) for at in (*minute, *last))
 
 
+def _too_near(rule: GateRule, memory: GateMemory, value: Value) -> GateAnswer | None:
+    """An end of the range is never too near: off is off."""
+    last = memory.value
+    if isinstance(value, str) or isinstance(last, str) or value in (rule.low, rule.high):
+        return None
+    if not rule.low <= last <= rule.high or abs(value - last) >= rule.deadband:
+        return None
+    reason = f"{value:g} is less than {rule.deadband:g} away"
+    return GateAnswer(True, "deadband", reason, memory=memory, value=last)
+
+
+def _too_fickle(
+    rule: GateRule, memory: GateMemory, value: Value, recent: tuple[float, ...], mono: float
+) -> GateAnswer | None:
+    if memory.came is None or not recent or not mono < recent[-1] + rule.settle_s:
+        return None
+    if not _turns_back(memory.came, memory.value, value):
+        return None
+    reason = f"would turn back within {rule.settle_s:g} s"
+    return GateAnswer(False, "settle", reason, recent[-1] + rule.settle_s)
+
+
+def _turns_back(came: Value, last: Value, value: Value) -> bool:
+    if isinstance(came, str) or isinstance(last, str) or isinstance(value, str):
+        return same(came, value)
+    return (came < last) == (value < last)
+
+
 def _too_soon(rule: GateRule, recent: tuple[float, ...], mono: float) -> GateAnswer | None:
     if rule.rate_per_min < 1:
         return GateAnswer(False, "rate", "its rule lets no change through")
@@ -91,9 +146,26 @@ def _too_soon(rule: GateRule, recent: tuple[float, ...], mono: float) -> GateAns
     return None
 
 
-def _too_far(rule: GateRule, memory: GateMemory | None, value: Value) -> GateAnswer | None:
-    if memory is None or not rule.step or isinstance(value, str):
-        return None
-    if isinstance(memory.value, str) or (moved := abs(value - memory.value)) <= rule.step + 1e-9:
-        return None
-    return GateAnswer(False, "step", f"moves {moved:g}, at most {rule.step:g} at once")
+def _stepped(
+    rule: GateRule,
+    priority: Priority,
+    memory: GateMemory | None,
+    value: Value,
+    recent: tuple[float, ...],
+    mono: float,
+) -> GateAnswer:
+    """Let the wish through, or one step towards it: the next one a fair share of a minute later."""
+    last = None if memory is None else memory.value
+    if not rule.step or last is None or isinstance(value, str) or isinstance(last, str):
+        return _passed(priority, memory, value, (*recent, mono))
+    # A value from before the limits were drawn is left at once: the range goes before the step.
+    edge = min(max(last, rule.low), rule.high)
+    if abs(value - edge) <= rule.step + ROUNDING:
+        return _passed(priority, memory, value, (*recent, mono))
+    pace = max(rule.dwell_s, MINUTE / rule.rate_per_min)
+    reason = f"on the way to {value:g}, at most {rule.step:g} at once"
+    if edge == last and recent and mono < recent[-1] + pace:
+        return GateAnswer(True, "step", reason, recent[-1] + pace, memory, last)
+    part = edge + math.copysign(rule.step, value - edge)
+    told = _passed(priority, memory, part, (*recent, mono))
+    return GateAnswer(True, "step", reason, mono + pace, told.memory, part)

@@ -38,7 +38,8 @@ class Proposal(Message, frozen=True, omit_defaults=True):
 class Command(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A desired state that passed policy, arbiter and gate, on its way to a driver.
 
-    until: wall seconds when it lapses unless renewed; cause: id of the journal row it came from.
+    until: wall seconds when it lapses unless renewed; cause: id of the journal row it came from;
+    toward: what was asked for, while the gate lets `value` be no more than a step on the way.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Command(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fie
     priority: Priority
     cause: str
     reason: str = ""
+    toward: Value | None = None
 
 
 class Verdict(Message, frozen=True, omit_defaults=True):

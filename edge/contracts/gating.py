@@ -9,8 +9,10 @@ from edge.contracts.base import Value
 class GateRule:
     """The limits of one actuator; an actuator without a rule is never moved.
 
-    A numeric actuator has `low`..`high` and a largest `step` from its last value (0: any); a named
-    one lists `values`. At most `rate_per_min` changes a minute, at least `dwell_s` apart.
+    A numeric actuator has `low`..`high` and a largest `step` from its last value (0: any): a wish
+    further away is reached in steps. A named one lists `values`. At most `rate_per_min` changes a
+    minute, at least `dwell_s` apart. `deadband`: a smaller change is not worth a move, unless it
+    reaches an end of the range; `settle_s`: what automation changed it does not turn back sooner.
     A name ending in `*` covers every actuator with that beginning.
     """
 
@@ -21,21 +23,30 @@ class GateRule:
     values: tuple[str, ...] = ()
     rate_per_min: int = 12
     dwell_s: float = 0.0
+    deadband: float = 0.0
+    settle_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class GateMemory:
-    """The last value let through and the monotonic instants of the changes of the last minute."""
+    """The last value let through and the monotonic instants of the changes of the last minute.
+
+    came: what the last change moved away from, when automation made it; None when a person or
+    safety did, or nothing was there before.
+    """
 
     value: Value
     changes: tuple[float, ...] = ()
+    came: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """passed: may go to the driver. Otherwise `rule` says which limit stood in the way.
+    """passed: `value` may go to the driver. Otherwise `rule` says which limit stood in the way.
 
-    retry_at: monotonic instant at which the same value may pass; None when it never will.
+    value: the wish, one step towards it, or the value that stays, as `rule` says (passed, step,
+    deadband, same). retry_at: monotonic instant at which the wish may come further; None when it
+    never will, or is there.
     """
 
     passed: bool
@@ -43,3 +54,4 @@ class GateAnswer:
     reason: str = ""
     retry_at: float | None = None
     memory: GateMemory | None = None
+    value: Value = ""

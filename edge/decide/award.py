@@ -25,8 +25,9 @@ class GateCheck(Protocol):
         priority: Priority,
         memory: GateMemory | None,
         mono: float,
+        until: float = ...,
     ) -> GateAnswer:
-        """Return whether `value` may go to the driver."""
+        """Return what may go to the driver of a wish for `value`."""
         ...
 
 
@@ -105,10 +106,14 @@ def _through_gate(
     actuator = winner.actuator
     last = result.given.get(actuator)
     until = bench.until(winner)
-    if last is not None and not _renewal_due(last, winner, until, now):
+    if (
+        last is not None
+        and last.toward is None
+        and not _news(last, winner, winner.value, until, now)
+    ):
         return True
     answer = bench.gate.check(
-        actuator, winner.value, winner.priority, result.gate.get(actuator), now.mono
+        actuator, winner.value, winner.priority, result.gate.get(actuator), now.mono, winner.until
     )
     if not answer.passed or answer.memory is None:
         verdict = Verdict(
@@ -120,26 +125,35 @@ def _through_gate(
         result.retry_at = min(result.retry_at, answer.retry_at)
         return True
     result.gate[actuator] = answer.memory
-    command = Command(
-        id=f"{ident}.c{len(result.commands)}",
-        actuator=actuator,
-        value=winner.value,
+    if answer.retry_at is not None:
+        result.retry_at = min(result.retry_at, answer.retry_at)
+    if last is None or _news(last, winner, answer.value, until, now):
+        command = _command(winner, answer, until, f"{ident}.c{len(result.commands)}")
+        result.given[actuator] = command
+        result.commands.append(command)
+    return True
+
+
+def _command(winner: Proposal, answer: GateAnswer, until: float, ident: str) -> Command:
+    on_its_way = answer.rule in ("step", "deadband")
+    return Command(
+        id=ident,
+        actuator=winner.actuator,
+        value=answer.value,
         until=until,
         source=winner.source,
         priority=winner.priority,
         cause=winner.cause,
-        reason=winner.reason,
+        reason="; ".join(filter(None, (winner.reason, answer.reason))),
+        toward=winner.value if on_its_way else None,
     )
-    result.given[actuator] = command
-    result.commands.append(command)
-    return True
 
 
-def _renewal_due(last: Command, winner: Proposal, until: float, now: Now) -> bool:
+def _news(last: Command, winner: Proposal, value: Value, until: float, now: Now) -> bool:
     """A command goes out again when it says something new or its lease is two thirds used."""
-    if (last.value, last.source, last.priority) != (winner.value, winner.source, winner.priority):
+    if (last.value, last.source, last.priority) != (value, winner.source, winner.priority):
         return True
-    if isinstance(last.value, bool) != isinstance(winner.value, bool):
+    if isinstance(last.value, bool) != isinstance(value, bool):
         return True
     left = last.until - now.wall
     return until - last.until > 1.0 and left <= (until - now.wall) / 3 + ROUNDING_S

@@ -141,7 +141,7 @@ def _value(text: str, control: Control) -> Value:
 
 def _refused_set(asked: OperatorAsked, after: CoreState) -> str:
     given = after.given.get(asked.actuator)
-    if given is not None and given.value == asked.value and given.source == BY_HAND:
+    if given is not None and given.source == BY_HAND and asked.value in (given.value, given.toward):
         return ""
     if f"{asked.actuator}|{BY_HAND}" in after.denied:
         return "refused_policy"

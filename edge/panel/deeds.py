@@ -27,7 +27,7 @@ class Deed:
 def deeds(history: Sequence[Past], count: int, voice: Voice, wall: float) -> tuple[Deed, ...]:
     """Return the last `count` automatic actions worth telling.
 
-    Renewing the same value is none, nor is accepting an invitation.
+    Renewing the same value is none, nor a step on the way, nor accepting an invitation.
     """
     told: list[Deed] = []
     set_to: dict[str, Value] = {}
@@ -36,7 +36,7 @@ def deeds(history: Sequence[Past], count: int, voice: Voice, wall: float) -> tup
         for command in past.decision.commands:
             fresh = set_to.get(command.actuator) != command.value
             set_to[command.actuator] = command.value
-            if fresh and command.priority != "manual":
+            if fresh and command.priority != "manual" and command.toward is None:
                 told.append(_command(command, at, voice))
         for write in past.decision.writes:
             if write.verb != "accept" and not by_hand(write):
@@ -61,7 +61,7 @@ def _earlier(history: Sequence[Past], command: Command) -> Iterator[Command]:
     found = False
     for past in history:
         for item in reversed(past.decision.commands):
-            if found and item.actuator == command.actuator:
+            if found and item.actuator == command.actuator and item.toward is None:
                 yield item
             found = found or item.id == command.id
 

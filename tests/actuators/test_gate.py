@@ -1,6 +1,7 @@
 """The gate: what is not listed does not move, what is listed moves inside its limits."""
 
 import math
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -130,20 +131,139 @@ def test_a_rule_that_lets_no_change_through_says_so():
 
 
 @pytest.mark.parametrize(
-    ("last", "value", "passes"),
+    ("last", "value", "goes"),
     [
-        (50, 60, True),
-        (50, 61, False),
-        (50, 39, False),
-        (0.1, 0.3 + 9.8, True),
-        (0, 10 + 1e-9, True),
-        ("x", 99, True),
+        (50, 60, 60),
+        (50, 40, 40),
+        (50, 61, 60),
+        (50, 39, 40),
+        (100, 0, 90),
+        (0.1, 0.3 + 9.8, 0.3 + 9.8),
+        (0, 10 + 1e-9, 10 + 1e-9),
+        ("x", 99, 99),
     ],
 )
-def test_the_step_from_the_last_value_is_bounded(last, value, passes):
-    answer = check(GateRule("lamp", 0, 100, step=10), value, memory=GateMemory(last))
-    assert answer.passed is passes
-    assert passes or (answer.rule, answer.retry_at) == ("step", None)
+@pytest.mark.parametrize("priority", ["manual", "plugin", "schedule"])
+def test_what_is_further_than_a_step_goes_one_step(last, value, goes, priority):
+    rule = GateRule("lamp", 0, 100, step=10)
+    answer = check(rule, value, priority, memory=GateMemory(last))
+    assert (answer.passed, answer.value, answer.memory.value) == (True, goes, goes)
+    assert answer.memory.changes == (1000.0,)
+    there = goes == value
+    assert (answer.rule, answer.retry_at) == (("passed", None) if there else ("step", 1005.0))
+    assert answer.reason == ("" if there else f"on the way to {value}, at most 10 at once")
+
+
+@pytest.mark.parametrize(("rate", "dwell", "pace"), [(12, 0, 5), (12, 9, 9), (60, 0.5, 1)])
+def test_a_wish_far_away_is_reached_in_even_steps(rate, dwell, pace):
+    rule = GateRule("lamp", 0, 100, step=30, rate_per_min=rate, dwell_s=dwell)
+    gate, memory, mono, seen = Gate([rule]), GateMemory(0, (1.0,)), 1000.0, []
+    for _ in range(4):
+        answer = gate.check("lamp", 100, "schedule", memory, mono)
+        seen.append(answer.value)
+        memory = answer.memory
+        if answer.retry_at is None:
+            break
+        assert answer.retry_at == mono + pace
+        mono = answer.retry_at
+    assert seen == [30, 60, 90, 100]
+
+
+def test_between_two_steps_what_is_there_stays_and_says_until_when():
+    rule = GateRule("lamp", 0, 100, step=10, rate_per_min=30)
+    memory = GateMemory(50, (999.0,), 40)
+    answer = check(rule, 90, memory=memory)
+    assert (answer.passed, answer.rule, answer.value) == (True, "step", 50)
+    assert (answer.memory, answer.retry_at) == (memory, 1001.0)
+    assert check(rule, 90, memory=memory, mono=1001.0).value == 60
+
+
+@pytest.mark.parametrize(("last", "goes"), [(500, 90), (-500, 10), (104, 90), (-4, 10)])
+def test_a_value_from_before_the_limits_is_left_into_the_range_at_once(last, goes):
+    rule = GateRule("lamp", 0, 100, step=10, deadband=50)
+    wish = 30 if goes == 90 else 70
+    answer = check(rule, wish, memory=GateMemory(last, (999.9,)))
+    assert (answer.rule, answer.value, answer.memory.value) == ("step", goes, goes)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [(54.9, "deadband"), (45.1, "deadband"), (55, "passed"), (45, "passed"), (50.0, "same")],
+)
+def test_a_change_too_small_leaves_what_is_there(value, rule):
+    memory = GateMemory(50, (900.0,), 40)
+    limits = GateRule("lamp", 0, 100, deadband=5)
+    for priority in ("plugin", "schedule"):
+        answer = check(limits, value, priority, memory=memory)
+        assert (answer.passed, answer.rule, answer.retry_at) == (True, rule, None)
+        if rule == "deadband":
+            assert (answer.value, answer.memory) == (50, memory)
+            assert answer.reason == f"{value:g} is less than 5 away"
+    for priority in ("manual", "safety"):
+        assert check(limits, value, priority, memory=memory).value == value
+
+
+@pytest.mark.parametrize(("last", "value"), [(3, 0), (97, 100), (3, 0.0), ("on", 2)])
+def test_an_end_of_the_range_is_never_too_near(last, value):
+    limits = GateRule("lamp", 0, 100, deadband=5)
+    assert check(limits, value, memory=GateMemory(last)).value == value
+
+
+@pytest.mark.parametrize("priority", ["plugin", "schedule"])
+@pytest.mark.parametrize(
+    ("came", "last", "value", "held"),
+    [
+        (0, 80, 45, True), (0, 80, 0, True), (80, 45, 60, True), (80, 0, 100, True),
+        (0, 45, 80, False), (80, 45, 20, False), (None, 45, 20, False), ("x", 45, 20, False),
+        (0, 80, 90, False), (80, 45, 44, False),
+    ],
+)  # fmt: skip
+def test_automation_does_not_turn_back_at_once(priority, came, last, value, held):
+    rule = GateRule("lamp", 0, 100, settle_s=20)
+    memory = GateMemory(last, (990.0,), came)
+    answer = check(rule, value, priority, memory=memory)
+    assert answer.passed is not held
+    if held:
+        told = (answer.rule, answer.retry_at, answer.reason)
+        assert told == ("settle", 1010.0, "would turn back within 20 s")
+    assert check(rule, value, priority, memory=memory, mono=1009.9).passed is not held
+    assert check(rule, value, priority, memory=memory, mono=1010.0).passed
+
+
+@pytest.mark.parametrize(
+    ("came", "value", "held"), [("a", "a", True), ("a", "b", False), (None, "a", False)]
+)
+def test_a_named_value_goes_back_to_where_it_came_from_later(came, value, held):
+    rule = GateRule("mode", values=("a", "b", "c"), settle_s=20)
+    answer = check(rule, value, memory=GateMemory("c", (990.0,), came))
+    assert (answer.rule == "settle") is held
+
+
+def test_what_a_person_or_safety_changed_may_be_turned_back_and_by_them_too():
+    rule = GateRule("lamp", 0, 100, settle_s=20, dwell_s=0)
+    memory = GateMemory(0, (990.0,))
+    for priority, came in (("manual", None), ("safety", None), ("plugin", 0), ("schedule", 0)):
+        after = check(rule, 80, priority, memory=memory).memory
+        assert after == GateMemory(80, (990.0, 1000.0), came)
+    after = check(rule, 80, "plugin", memory=memory).memory
+    for priority in ("manual", "safety"):
+        assert check(rule, 10, priority, memory=after, mono=1000.1).value == 10
+    assert check(rule, 80, "plugin").memory.came is None
+    # With nothing known of when it was changed, nothing is held back.
+    assert check(rule, 10, memory=GateMemory(80, (), 0)).passed
+
+
+@pytest.mark.parametrize("priority", PRIORITIES)
+@pytest.mark.parametrize(
+    ("until", "passes"), [(1000.1, True), (1000.0, False), (-1.0, False), (math.nan, False)]
+)
+def test_nothing_moves_for_a_lease_that_is_over(priority, until, passes):
+    for memory in (None, GateMemory(40), GateMemory(50)):
+        answer = Gate([LAMP]).check("lamp", 50, priority, memory, 1000.0, until)
+        assert answer.passed is passes
+        if not passes:
+            assert (answer.rule, answer.reason) == ("lease", "its lease is over")
+            assert answer.retry_at is None
 
 
 def test_the_first_value_and_names_know_no_step():
@@ -152,11 +272,12 @@ def test_the_first_value_and_names_know_no_step():
     assert check(named, "loud", memory=GateMemory("quiet")).passed
 
 
-def test_safety_skips_step_rate_and_dwell():
-    rule = GateRule("lamp", 0, 100, step=1, rate_per_min=1, dwell_s=60)
-    memory = GateMemory(0, (1000.0,))
+def test_safety_skips_step_rate_dwell_and_hysteresis():
+    rule = GateRule("lamp", 0, 100, step=1, rate_per_min=1, dwell_s=60, deadband=99.5, settle_s=60)
+    memory = GateMemory(1, (1000.0,), 50)
     for priority in PRIORITIES:
-        assert check(rule, 100, priority, memory, 1000.0).passed is (priority == "safety")
+        answer = check(rule, 99, priority, memory, 1000.0)
+        assert (answer.passed and answer.value == 99) is (priority == "safety")
 
 
 def test_a_change_ahead_of_the_clock_counts_as_now():
@@ -174,43 +295,77 @@ rules = st.builds(
     step=st.sampled_from([0.0, 1.0, 30.0]),
     rate_per_min=st.integers(0, 6),
     dwell_s=st.sampled_from([0.0, 0.1, 7.0, 90.0]),
+    deadband=st.sampled_from([0.0, 0.5, 20.0]),
+    settle_s=st.sampled_from([0.0, 3.0, 45.0]),
 )
 numbers = st.one_of(st.integers(-150, 150), st.floats(-150, 150))
 asked = st.tuples(
-    st.floats(0, 40),
+    # The steady clock stands still or goes on; once in a while a restart takes it back.
+    st.one_of(st.floats(0, 40), st.just(-1e4)),
     st.one_of(numbers, st.sampled_from(NO_NUMBERS)),
     st.sampled_from(PRIORITIES),
     st.sampled_from(["lamp", "lamp", "lamp", "other"]),
+    st.sampled_from([math.inf, math.inf, 1e9, 0.0, math.nan]),
 )
+EASE = 1e-6
 
 
-@given(rules, st.lists(asked, max_size=40), st.floats(0, 1e6))
-def test_whatever_is_asked_what_passed_stays_inside_every_limit(rule, wishes, mono):
-    gate, memory, changes = Gate([rule]), None, []
-    for wait, value, priority, actuator in wishes:
-        mono += wait
-        answer = gate.check(actuator, value, priority, memory, mono)
-        if actuator == "other":
+@dataclass
+class Watcher:
+    """What really went to the lamp, judged by the limits alone."""
+
+    rule: GateRule
+    moves: list[tuple[float, float, str]] = field(default_factory=list)
+
+    def see(self, value: float, mono: float, priority: str) -> None:
+        rule = self.rule
+        assert isinstance(value, int | float)
+        assert not isinstance(value, bool)
+        assert rule.low <= value <= rule.high, "range"
+        if self.moves and priority != "safety":
+            self._limits(value, mono, priority)
+        self.moves.append((value, mono, priority))
+
+    def _limits(self, value: float, mono: float, priority: str) -> None:
+        rule, (last, at, who) = self.rule, self.moves[-1]
+        assert not rule.step or abs(value - last) <= rule.step + EASE, "step"
+        assert mono >= at + rule.dwell_s, "dwell"
+        minute = [m for _, m, _ in self.moves if mono < m + MINUTE]
+        assert len(minute) < rule.rate_per_min, "rate"
+        if priority == "manual":
+            return
+        near = abs(value - last) < rule.deadband
+        assert not near or value in (rule.low, rule.high) or rule.step < rule.deadband, "deadband"
+        automatic = len(self.moves) > 1 and who in ("plugin", "schedule")
+        if automatic and mono < at + rule.settle_s:
+            before = self.moves[-2][0]
+            assert (before < last) != (value < last), "hysteresis"
+
+    def restart(self, mono: float) -> None:
+        """Monotonic instants of before are unknown: what was ahead counts as now."""
+        self.moves = [(value, min(at, mono), who) for value, at, who in self.moves]
+
+
+@given(rules, st.lists(asked, max_size=40), st.floats(2e4, 1e6))
+def test_whatever_is_asked_what_goes_out_stays_inside_every_limit(rule, wishes, mono):
+    gate, memory, watcher = Gate([rule]), None, Watcher(rule)
+    for wait, value, priority, actuator, until in wishes:
+        mono = max(0.0, mono + wait)
+        watcher.restart(mono)
+        answer = gate.check(actuator, value, priority, memory, mono, until)
+        if actuator == "other" or not mono < until:
             assert not answer.passed
             continue
         if not answer.passed:
             assert answer.retry_at is None or answer.retry_at > mono
             continue
-        assert isinstance(value, int | float)
-        assert not isinstance(value, bool)
-        assert rule.low <= value <= rule.high
-        if answer.rule != "same":
-            last = memory.value if memory is not None else value
-            if priority != "safety":
-                assert not rule.step or abs(value - last) <= rule.step + 1e-9
-                assert not changes or mono >= changes[-1] + rule.dwell_s
-                minute = [at for at in changes if mono < at + MINUTE]
-                assert len(minute) < rule.rate_per_min
-            minute = [at for at in changes if mono < at + MINUTE]
-            changes.append(mono)
+        if memory is None or not same(answer.value, memory.value):
+            watcher.see(answer.value, mono, priority)
+            assert answer.memory.changes[-1] == mono
+            minute = [m for _, m, _ in watcher.moves if mono < m + MINUTE]
             assert len(answer.memory.changes) <= len(minute) + 2, "memory stays bounded"
+        assert answer.memory.value == answer.value
         memory = answer.memory
-        assert memory.changes[-1] == changes[-1]
 
 
 @given(rules, st.lists(st.floats(0, 40), max_size=10), st.floats(0, 1e6))
@@ -225,3 +380,22 @@ def test_at_retry_at_the_limit_that_refused_is_over(rule, waits, mono):
         elif answer.retry_at is not None:
             again = gate.check("lamp", value, "plugin", memory, answer.retry_at)
             assert again.passed or again.rule != answer.rule
+
+
+@given(rules, numbers, numbers, st.sampled_from(["manual", "plugin", "schedule"]))
+def test_who_waits_as_long_as_told_gets_there(rule, first, wish, priority):
+    """Ramps end: at the wish, or where the rest is too little to move for."""
+    gate, mono = Gate([rule]), 1000.0
+    first, wish = (min(max(x, rule.low), rule.high) for x in (first, wish))
+    if not rule.rate_per_min:
+        return
+    memory = gate.check("lamp", first, "manual", None, mono).memory
+    for _ in range(250):
+        answer = gate.check("lamp", wish, priority, memory, mono)
+        memory = answer.memory or memory
+        if answer.retry_at is None:
+            break
+        assert answer.retry_at > mono
+        mono = answer.retry_at
+    assert answer.passed
+    assert answer.value == wish or abs(answer.value - wish) < rule.deadband

@@ -63,11 +63,61 @@ def test_a_plugin_that_may_not_is_told_once():
     assert rules(room.say(by_plugin(41.0))) == ["dim"]
 
 
-def test_a_step_too_far_falls_back_to_the_next_in_line():
+def moves(room, actuator="light.main"):
+    return [c.value for o in room.outcomes for c in o.commands if c.actuator == actuator]
+
+
+def test_the_schedule_reaches_in_steps_what_lies_too_far_for_one():
+    room = room_with(step=30.0)
+    room.wait(5)
+    room.outcomes.clear()
+    room.calendar(meeting(start=60))
+    room.wait(30)
+    assert moves(room) == [30, 60, 80]
+    last = room.state.given["light.main"]
+    assert (last.toward, last.reason) == (None, "pending meeting, live-demo")
+    assert room.state.denied == {}, "a ramp is no refusal"
+
+
+def test_a_hand_reaches_in_steps_what_lies_too_far_for_one_and_turns_at_once():
     room = room_with(step=10.0)
-    assert room.last("light.main") == 0
-    assert rules(room.say(by_hand(50))) == ["step"]
-    assert [c.value for c in room.say(by_hand(10)).commands] == [10]
+    room.wait(5)
+    room.outcomes.clear()
+    assert rules(room.say(by_hand(30))) == []
+    first = room.state.given["light.main"]
+    assert (first.value, first.toward, first.source) == (10, 30, "person:panel")
+    assert first.reason == "set by hand; on the way to 30, at most 10 at once"
+    room.wait(3)
+    room.say(by_hand(5))
+    room.wait(10)
+    assert moves(room) == [10, 20, 10, 5]
+    room.outcomes.clear()
+    room.wait(60)
+    assert moves(room) == [], "once there, nothing is said again"
+
+
+def test_a_change_not_worth_a_move_keeps_the_value_under_the_new_lease():
+    room = room_with(deadband=5.0)
+    room.say(by_plugin(40.0))
+    outcome = room.say(by_plugin(42.0))
+    assert outcome.commands == ()
+    room.wait(50)
+    outcome = room.say(by_plugin(42.0, lease=120.0))
+    assert [(c.value, c.toward) for c in outcome.commands] == [(40.0, 42.0)]
+    assert [c.value for c in room.say(by_plugin(46.0)).commands] == [46.0]
+    assert [c.value for c in room.say(by_hand(45.0)).commands] == [45.0]
+
+
+def test_automation_that_wavers_is_held_back_and_a_person_is_not():
+    room = room_with(settle_s=20.0)
+    room.say(by_plugin(40.0))
+    assert rules(room.say(by_plugin(0.0))) == ["settle"]
+    room.wait(10)
+    assert room.last("light.main") == 40.0
+    assert room.say(by_plugin(50.0)).commands[0].value == 50.0
+    assert room.say(by_hand(10)).commands[0].value == 10
+    assert room.say(OperatorAsked("panel", "release", actuator="light.main")).commands
+    assert room.last("light.main") == 50.0, "what a person changed is given back at once"
 
 
 def test_a_wish_that_comes_too_soon_waits_and_is_said_once():
