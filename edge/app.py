@@ -13,18 +13,16 @@ import msgspec
 import structlog
 
 from edge.actuators.calendar import CalendarDriver
-from edge.actuators.mqtt import MqttActuator, MqttDriver
-from edge.actuators.vm import PREFIX, VmDriver
 from edge.assembly import build_core, core_settings
 from edge.config import RoomConfig, load_intents, load_policy, read_secret
 from edge.config_schema import BrokerSection
 from edge.contracts.base import Now
-from edge.contracts.commands import Command
 from edge.contracts.decision import Decision
 from edge.contracts.signals import CalendarWritten, Health, Signal, SourceChanged
 from edge.decide.core import CoreState
 from edge.decide.events import Call
 from edge.decide.step import Core
+from edge.drivers import Drivers
 from edge.face import Face
 from edge.inbox import Inbox
 from edge.journal import AbsentJournal, Journal, JournalError, JournalUnusableError, Row
@@ -106,16 +104,8 @@ class Appliance:
             version=version("roomkeeper"),
         )
         self.plugins = PluginHost(self._plugins, post)
-        self.vm = VmDriver(self.uplink.wanted)
-        self.mqtt = MqttDriver(
-            self.devices,
-            [
-                MqttActuator(a.name, a.device, a.field)
-                for a in config.actuators
-                if a.driver == "mqtt" and a.field is not None
-            ],
-            post,
-            wall=lambda: self._clock().wall,
+        self.drivers = Drivers(
+            config, self.devices, post, self.uplink.wanted, wall=lambda: self._clock().wall
         )
         account = DavAccount(
             config.calendar.url,
@@ -151,7 +141,7 @@ class Appliance:
         return (
             self.journal,
             self.plugins,
-            self.mqtt,
+            self.drivers,
             self.writer,
             self.uplink,
             self.devices,
@@ -225,9 +215,9 @@ class Appliance:
         return Ports(
             record=self._record,
             call=self._call,
-            command=self._command,
+            command=self.drivers.apply,
             write=self.writer.submit,
-            wanted=self.vm.snapshot,
+            wanted=self.drivers.snapshot,
             watch=self._watch,
         )
 
@@ -247,12 +237,6 @@ class Appliance:
     def _call(self, call: Call, now: Now, seed: int) -> None:
         name = call.plugin.removeprefix("plugin:")
         self.plugins.submit(PluginCall(name, (call.event,), now.wall, seed))
-
-    def _command(self, command: Command) -> None:
-        if command.actuator.startswith(PREFIX):
-            self.vm.apply(command)
-        else:
-            self.mqtt.apply(command)
 
     def _calendar_written(self, signal: Signal) -> None:
         self.inbox.post(signal)

@@ -118,6 +118,7 @@ class MqttDriver:
         self._mono = mono
         self._lock = threading.RLock()
         self._actuators = {actuator.name: actuator for actuator in actuators}
+        self.actuators = tuple(self._actuators)
         devices = {actuator.device for actuator in actuators}
         self._health = {device: HealthReporter(f"device:{device}", post) for device in devices}
         self._rate = {d: RateLimit(DEVICE.rate, 5 * DEVICE.rate, mono) for d in devices}

@@ -15,15 +15,29 @@ PREFIX = "vm/"
 class VmDriver:
     """Publishes the wanted machines; one that no command allows is never asked for."""
 
+    name = "driver:vm"
+    actuators = (PREFIX + "*",)
+
     def __init__(self, publish: Callable[[WantedMessage], None]) -> None:
         self._publish = publish
         self._allowed: dict[str, str] = {}
         self._lock = threading.Lock()
 
+    def start(self) -> None:
+        """Nothing runs: the uplink publishes."""
+
+    def stop(self) -> None:
+        """Nothing to end."""
+
     def apply(self, command: Command) -> None:
         """Note that the machine behind `command.actuator` may be wanted from this template."""
         with self._lock:
             self._allowed[command.actuator] = str(command.value)
+
+    def release(self, actuator: str) -> None:
+        """Allow the machine no longer."""
+        with self._lock:
+            self._allowed.pop(actuator, None)
 
     def snapshot(self, message: WantedMessage) -> None:
         """Publish `message` without the machines no command allowed."""
