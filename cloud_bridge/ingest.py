@@ -35,6 +35,7 @@ QUEUE_LIMIT = 20_000
 GROUP_LIMIT = 1000
 WANTED_LIMIT = 500
 """Machines of one room's snapshot."""
+LEAD_LIMIT_S = 7 * 86400.0
 SEQUENCE_LIMIT = 2**53
 
 _events = msgspec.json.Decoder(EventMessage)
@@ -83,6 +84,8 @@ def _check_wanted(machine: WantedMachine) -> None:
         raise UnusableError(f"machine key {machine.key!r} is no UUID in small letters")
     if not (isfinite(machine.start) and isfinite(machine.end) and machine.start < machine.end):
         raise UnusableError(f"machine {machine.key} from {machine.start} to {machine.end}")
+    if not 0 <= machine.lead_s <= LEAD_LIMIT_S:
+        raise UnusableError(f"machine {machine.key}: {machine.lead_s} s before the start")
     if len(machine.meeting) > 1024 or len(machine.template) > 128 or len(machine.title) > 1024:
         raise UnusableError(f"machine {machine.key}: a name of it is too long")
 

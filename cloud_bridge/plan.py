@@ -42,6 +42,7 @@ class _Need:
     rooms: tuple[str, ...]
     start: float
     end: float
+    lead_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +97,11 @@ def _needs(rows: Iterable[tuple[str, WantedMachine]]) -> dict[str, _Need]:
     for room, row in sorted(rows, key=lambda item: (item[1].start, item[0])):
         known = needs.get(row.key)
         if known is None:
-            needs[row.key] = _Need(row.key, row, (room,), row.start, row.end)
+            needs[row.key] = _Need(row.key, row, (room,), row.start, row.end, row.lead_s)
         else:
             rooms = known.rooms if room in known.rooms else (*known.rooms, room)
-            needs[row.key] = replace(known, rooms=rooms, end=max(known.end, row.end))
+            end, lead_s = max(known.end, row.end), max(known.lead_s, row.lead_s)
+            needs[row.key] = replace(known, rooms=rooms, end=end, lead_s=lead_s)
     return needs
 
 
@@ -186,7 +188,7 @@ def _due(need: _Need, template: Template, tried: Attempt | None, now: Now) -> _V
     if tried is not None and tried.attempts >= MAX_ATTEMPTS:
         reason = f"given up after {tried.attempts} attempts: {tried.reason}"
         return _Verdict("failed", reason, GiveUp(need.key, reason))
-    begin = need.start - template.lead_s
+    begin = need.start - max(template.lead_s, need.lead_s)
     if now.wall < begin:
         return _Verdict("wanted", due=begin)
     if tried is not None and now.wall < tried.not_before:

@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from edge.audit import explain as explained
+from edge.commands.intents import intents as intents_group
 from edge.config import ConfigError, RoomConfig, load_intents, load_room
 from edge.contracts.base import Now
 from edge.journal import JournalError, open_reader
@@ -36,6 +37,7 @@ def main() -> None:
 
 
 main.add_command(plugin)
+main.add_command(intents_group)
 
 
 @main.command()

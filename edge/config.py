@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge.config_schema import ActuatorSection, IntentSection, IntentsFile, RoomConfig
+from edge.config_intents import resolve
+from edge.config_schema import ActuatorSection, RoomConfig
 from edge.contracts.base import Value
-from edge.decide.intents import DEFAULT, Intent
-from edge.process.toml import ConfigError, Document, read, read_secret, read_text
+from edge.decide.intents import Intent
+from edge.process.toml import ConfigError, read, read_secret, read_text
 
 __all__ = ["ConfigError", "RoomConfig", "load_intents", "load_policy", "load_room", "read_secret"]
 
@@ -49,53 +50,22 @@ def load_room(path: Path) -> RoomConfig:
         raise document.wrong(("panel", "theme"), f"a folder that exists; {where} does not")
     for section in _SECRETS:
         read_secret(getattr(config, section).password_file)
+    if config.intents.override:
+        resolve(read(Path(config.intents.file)), config, document)
     return config
 
 
 def load_intents(path: Path, room: RoomConfig | None = None) -> tuple[Intent, ...]:
-    """Return the intents in the file's order; with `room`, its actuators must take them."""
-    document = read(path)
-    names = document.convert(IntentsFile).intent
-    sections = {name: document.convert(IntentSection, "intent", name) for name in names}
-    if DEFAULT not in sections:
-        raise ConfigError(f"{path}: [intent.{DEFAULT}] is missing: it serves untagged meetings")
-    for name, section in sections.items():
-        if room is not None:
-            _check_intent(document, name, section, room)
-    return tuple(_intent(name, section) for name, section in sections.items())
+    """Return the intents in the file's order; with `room`, its actuators must take them.
+
+    What the room overrides was checked by `load_room`.
+    """
+    return resolve(read(path), room)
 
 
 def load_policy(path: Path) -> str:
     """Return the policy's text; raise ConfigError when it cannot be read."""
     return read_text(path)
-
-
-def _intent(name: str, section: IntentSection) -> Intent:
-    return Intent(
-        name=name,
-        title=section.title,
-        tags=tuple(tag.lower() for tag in section.tags),
-        targets=dict(section.settings),
-        vm=section.vm,
-        lead_s=section.lead_s,
-        description=section.description,
-    )
-
-
-def _check_intent(document: Document, name: str, section: IntentSection, room: RoomConfig) -> None:
-    actuators = {actuator.name: actuator for actuator in room.actuators}
-    for target, value in section.settings.items():
-        keys = ("intent", name, "settings", target)
-        actuator = actuators.get(target)
-        if actuator is None or actuator.driver == "vm":
-            known = ", ".join(a for a, row in actuators.items() if row.driver != "vm")
-            raise document.wrong(keys, f"only for actuators of the room: {known}")
-        if not actuator.takes(value):
-            raise document.wrong(keys, actuator.allowed)
-    templates = [t for a in room.actuators if a.driver == "vm" for t in a.values]
-    if section.vm and section.vm not in templates:
-        known = ", ".join(templates) or 'none, as no actuator has driver = "vm"'
-        raise document.wrong(("intent", name, "vm"), f"a template of the room: {known}")
 
 
 def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:

@@ -16,6 +16,7 @@ ActuatorName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.-]*(/\*)?\Z", max_l
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Part = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=7 * 86400.0)]
+Within = Annotated[float, Meta(gt=0.0, le=100.0)]
 Period = Annotated[float, Meta(ge=0.1, le=3600.0)]
 
 
@@ -160,6 +161,13 @@ class FileSection(_Section, frozen=True):
     file: Annotated[str, Meta(min_length=1)]
 
 
+class IntentsSection(_Section, frozen=True):
+    """The file of intents. override: intent -> what this room says otherwise, IntentOverride."""
+
+    file: Annotated[str, Meta(min_length=1)] = "intents.toml"
+    override: dict[str, object] = msgspec.field(default_factory=dict)
+
+
 class JournalSection(_Section, frozen=True):
     """The SQLite file that keeps what happened; its folder must exist."""
 
@@ -222,7 +230,7 @@ class RoomConfig(_Section, frozen=True):
     fusion: FusionSection = FusionSection()
     plugins: PluginsSection = PluginsSection()
     policy: FileSection = FileSection("policies/room.cedar")
-    intents: FileSection = FileSection("intents.toml")
+    intents: IntentsSection = IntentsSection()
     journal: JournalSection = JournalSection()
     models: ModelsSection = ModelsSection()
     clock: ClockSection = ClockSection()
@@ -241,18 +249,48 @@ class RoomConfig(_Section, frozen=True):
         return {a.name: a.fallback for a in self.actuators if a.fallback is not None}
 
 
-class IntentSection(_Section, frozen=True):
-    """One table of intents.toml. settings: actuator -> value while the meeting lasts."""
+SettingName = Annotated[
+    str, Meta(pattern=r"\A[a-z][a-z0-9_-]*\.([a-z0-9_.-]+|\*)\Z", max_length=64)
+]
+"""An actuator (light.main), or all of a class (light.*)."""
+
+
+class SloSection(_Section, frozen=True):
+    """What an intent promises for the start of a meeting; what is left out is not promised."""
+
+    ready_s: Seconds | msgspec.UnsetType = msgspec.UNSET
+    machine_ready_s: Seconds | msgspec.UnsetType = msgspec.UNSET
+    temperature_within: Within | msgspec.UnsetType = msgspec.UNSET
+    light_within: Within | msgspec.UnsetType = msgspec.UNSET
+
+
+class IntentOverride(_Section, frozen=True, kw_only=True):
+    """What a room says of an intent besides intents.toml: all of its keys, each optional.
+
+    settings, leads: actuator or class -> value, seconds; they and slo add to what is declared,
+    everything else replaces it.
+    """
+
+    title: Name | msgspec.UnsetType = msgspec.UNSET
+    tags: tuple[Identifier, ...] | msgspec.UnsetType = msgspec.UNSET
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    extends: tuple[Identifier, ...] | msgspec.UnsetType = msgspec.UNSET
+    exclusive: tuple[Identifier, ...] | msgspec.UnsetType = msgspec.UNSET
+    lead_s: Seconds | msgspec.UnsetType = msgspec.UNSET
+    leads: dict[SettingName, float] = msgspec.field(default_factory=dict)
+    vm: str | msgspec.UnsetType = msgspec.UNSET
+    vm_lead_s: Seconds | msgspec.UnsetType = msgspec.UNSET
+    settings: dict[SettingName, Value] = msgspec.field(default_factory=dict)
+    slo: SloSection = SloSection()
+
+
+class IntentSection(IntentOverride, frozen=True, kw_only=True):
+    """One table of intents.toml; its settings hold while the meeting lasts."""
 
     title: Name
-    tags: tuple[Identifier, ...] = ()
-    description: str = ""
-    lead_s: Seconds = 0.0
-    vm: str = ""
-    settings: dict[str, Value] = msgspec.field(default_factory=dict)
 
 
 class IntentsFile(_Section, frozen=True):
     """The whole of intents.toml: name -> IntentSection, each read on its own."""
 
-    intent: dict[str, object]
+    intent: dict[Identifier, object]

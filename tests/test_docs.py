@@ -11,7 +11,7 @@ import click
 import msgspec
 import pytest
 
-from edge.config_schema import IntentSection, RoomConfig
+from edge.config_schema import IntentSection, RoomConfig, SloSection
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,6 +48,8 @@ def test_every_setting_of_an_intent_stands_in_the_shipped_file():
     table = tomllib.loads((ROOT / "config/intents.toml").read_text())
     found = {key for intent in table["intent"].values() for key in intent}
     assert found == set(IntentSection.__struct_fields__)
+    promises = {key for intent in table["intent"].values() for key in intent.get("slo", ())}
+    assert promises == set(SloSection.__struct_fields__)
 
 
 def commands(group, prefix=""):

@@ -31,7 +31,10 @@ class MachinesMessage(Message, frozen=True, omit_defaults=True):
 
 
 class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A machine one meeting wants. `end` is the latest the room wants it; no grace included."""
+    """A machine one meeting wants. `end` is the latest the room wants it; no grace included.
+
+    lead_s: begun at least this long before the start; the template's own lead may be longer.
+    """
 
     key: str
     meeting: str
@@ -39,6 +42,7 @@ class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unkno
     start: float
     end: float
     title: str = ""
+    lead_s: float = 0.0
 
 
 class WantedMessage(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -1,7 +1,7 @@
-"""Declared intents: which one a meeting chose and what it asks of each actuator."""
+"""Declared intents: which of them a meeting chose, and what they ask of the room together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 
 from edge.contracts.base import Value
@@ -11,12 +11,36 @@ DEFAULT = "default"
 
 
 @dataclass(frozen=True, slots=True)
+class Slo:
+    """What an intent promises for the start of its meeting; None: nothing.
+
+    ready_s, machine_ready_s: the room stands as asked, the machine is ready, this long before the
+    start. temperature_within (C), light_within (%): how far off what is asked at the start.
+    """
+
+    ready_s: float | None = None
+    machine_ready_s: float | None = None
+    temperature_within: float | None = None
+    light_within: float | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is promised."""
+        return self == _NOTHING
+
+
+_NOTHING = Slo()
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """What people declare ("quiet meeting with video") and what it means for the room.
 
     tags: categories or #tags that choose it; targets: actuator -> value while the meeting lasts;
-    vm: template of the machine it needs ("" for none); lead_s: how long before the start the room
-    should be like that.
+    vm: template of the machine it needs ("" for none), asked for vm_lead_s before the start (0: as
+    its template says); lead_s: how long before the start the room should be like that, leads: the
+    same for single actuators; exclusive: intents it cannot go with; parts: the intents that make
+    it up, when a meeting chose several.
     """
 
     name: str
@@ -26,20 +50,108 @@ class Intent:
     vm: str = ""
     lead_s: float = 0.0
     description: str = ""
+    leads: Mapping[str, float] = field(default_factory=dict)
+    vm_lead_s: float = 0.0
+    slo: Slo = field(default_factory=Slo)
+    exclusive: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def lead(self, actuator: str) -> float:
+        """Return how many seconds before the start this actuator should be as asked."""
+        return self.leads.get(actuator, self.lead_s)
+
+    @property
+    def all_leads(self) -> tuple[float, ...]:
+        """Every lead there is, longest first."""
+        return tuple(sorted({self.lead_s, *self.leads.values()}, reverse=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a meeting chose. matched: intent -> the tag that chose it; left_out: intent -> why."""
+
+    intent: Intent
+    matched: Mapping[str, str]
+    left_out: Mapping[str, str]
 
 
 def choose(meeting: Meeting, intents: Sequence[Intent]) -> Intent:
-    """Return the first intent one of whose tags the meeting carries, else the default one."""
-    wanted = _tags(meeting.categories)
-    for intent in intents:
-        if intent.name in wanted or not wanted.isdisjoint(intent.tags):
-            return intent
-    for intent in intents:
-        if intent.name == DEFAULT:
-            return intent
-    return Intent(DEFAULT, "Meeting", ())
+    """Return what the intents whose tags the meeting carries ask together, else the default one.
+
+    Where two speak of the same thing, the one that is declared first counts.
+    """
+    return _choice(meeting.categories, tuple(intents)).intent
+
+
+def choice(meeting: Meeting, intents: Sequence[Intent]) -> Choice:
+    """Return what `choose` returns, and why."""
+    return _choice(meeting.categories, tuple(intents))
 
 
 @lru_cache(maxsize=1024)
-def _tags(categories: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(category.lower().lstrip("#") for category in categories)
+def _choice(categories: tuple[str, ...], intents: tuple[Intent, ...]) -> Choice:
+    tags = frozenset(category.lower().lstrip("#") for category in categories)
+    chosen: list[Intent] = []
+    matched, left_out = {}, {}
+    for intent in intents:
+        tag = next((t for t in (intent.name, *intent.tags) if t in tags), "")
+        if not tag:
+            continue
+        rival = next((other for other in chosen if excludes(intent, other)), None)
+        if rival is not None:
+            left_out[intent.name] = f"#{tag} cannot go with {rival.name}, which is declared first"
+            continue
+        matched[intent.name] = f"#{tag}"
+        chosen.append(intent)
+    if chosen:
+        return Choice(compose(chosen), matched, left_out)
+    plain = next((intent for intent in intents if intent.name == DEFAULT), None)
+    return Choice(plain or Intent(DEFAULT, "Meeting", ()), {}, left_out)
+
+
+def excludes(one: Intent, other: Intent) -> bool:
+    """Return whether a meeting cannot have both."""
+    return other.name in one.exclusive or one.name in other.exclusive
+
+
+def compose(chosen: Sequence[Intent]) -> Intent:
+    """Return one intent that asks what all of them ask; the first that speaks of a thing counts.
+
+    Leads and promises are the strictest of all.
+    """
+    if len(chosen) == 1:
+        return chosen[0]
+    targets: dict[str, Value] = {}
+    leads: dict[str, float] = {}
+    for intent in chosen:
+        for actuator, value in intent.targets.items():
+            targets.setdefault(actuator, value)
+            leads[actuator] = max(leads.get(actuator, 0.0), intent.lead(actuator))
+    lead_s = max(intent.lead_s for intent in chosen)
+    machine = next((intent for intent in chosen if intent.vm), chosen[0])
+    return Intent(
+        name="+".join(intent.name for intent in chosen),
+        title=" + ".join(intent.title for intent in chosen),
+        tags=(),
+        targets=targets,
+        vm=machine.vm,
+        lead_s=lead_s,
+        description=" ".join(intent.description for intent in chosen if intent.description),
+        leads={actuator: lead for actuator, lead in leads.items() if lead != lead_s},
+        vm_lead_s=max(intent.vm_lead_s for intent in chosen),
+        slo=strictest([intent.slo for intent in chosen]),
+        parts=tuple(intent.name for intent in chosen),
+    )
+
+
+def strictest(promises: Sequence[Slo]) -> Slo:
+    """Return the promises that keep all of these: the earliest instant, the narrowest range."""
+    strict: dict[str, float] = {}
+    for item in fields(Slo):
+        values = [v for slo in promises if (v := getattr(slo, item.name)) is not None]
+        if values:
+            strict[item.name] = max(values) if item.name.endswith("_s") else min(values)
+    return Slo(**strict)

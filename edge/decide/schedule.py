@@ -22,8 +22,11 @@ def schedule(
     intent = situation.intent if situation.preparing else None
     proposals = []
     for actuator, rest in fallbacks.items():
-        value = rest if intent is None else intent.targets.get(actuator, rest)
-        reason = "at rest" if intent is None else f"{situation.meeting} meeting, {intent.name}"
+        if intent is None or situation.starts_in > intent.lead(actuator):
+            value, reason = rest, "at rest"
+        else:
+            value = intent.targets.get(actuator, rest)
+            reason = f"{situation.meeting} meeting, {intent.name}"
         proposals.append(Proposal(actuator, value, FOREVER, SOURCE, "schedule", cause, reason))
     return tuple(proposals)
 
@@ -49,6 +52,7 @@ def machines(
             start=meeting.start,
             end=life.end,
             title=meeting.title,
+            lead_s=intent.vm_lead_s,
         )
         wanted[VM + key] = (machine, intent)
     return wanted

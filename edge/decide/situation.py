@@ -1,19 +1,20 @@
 """The situation: which meeting the room serves, with which intent, and when the next one comes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from edge.contracts.base import Now
 from edge.decide.intents import Intent, choose
 from edge.fusion.state import RoomState
-from edge.meetings.life import Life, Lives, current, upcoming
+from edge.meetings.life import LIVE, Life, Lives, current, upcoming
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """meeting: whether one is served; preparing: the room should already be as it wants.
+    """meeting: whether one is served; preparing: some of the room should already be as it wants.
 
+    starts_in: seconds until it starts, 0 once it is checked in.
     next_intent: what the meeting that starts in minutes_to_next asks for.
     """
 
@@ -24,6 +25,7 @@ class Situation:
     minutes_to_next: float = -1.0
     minutes_to_end: float = -1.0
     next_intent: Intent | None = None
+    starts_in: float = 0.0
 
 
 def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -> Situation:
@@ -36,19 +38,35 @@ def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -
         minutes = max(0.0, following.meeting.start - now.wall) / 60
         coming = choose(following.meeting, intents)
     life = current(lives, now.wall)
+    if life is None and following is not None:
+        # A room that takes long to prepare begins before check-in opens.
+        intent = choose(following.meeting, intents)
+        life = following if _starts_in(following, now) <= intent.all_leads[0] else None
     if life is None:
         return Situation(minutes_to_next=minutes, next_intent=coming)
     intent = choose(life.meeting, intents)
+    starts_in = _starts_in(life, now)
     return Situation(
         meeting="active" if life.phase == "active" else "pending",
-        preparing=_preparing(life, intent, now),
+        preparing=starts_in <= intent.all_leads[0],
         key=life.meeting.key,
         intent=intent,
         minutes_to_next=minutes,
         minutes_to_end=max(0.0, life.end - now.wall) / 60,
         next_intent=coming,
+        starts_in=starts_in,
     )
 
 
-def _preparing(life: Life, intent: Intent, now: Now) -> bool:
-    return life.phase == "active" or now.wall >= life.meeting.start - intent.lead_s
+def preparations(lives: Lives, intents: Sequence[Intent], now: Now) -> Iterator[float]:
+    """Yield the wall instants at which the room begins to be prepared for a meeting."""
+    for life in lives.values():
+        start = life.meeting.start
+        if life.phase in LIVE and start > now.wall:
+            for lead in choose(life.meeting, intents).all_leads:
+                if lead and start - lead > now.wall:
+                    yield start - lead
+
+
+def _starts_in(life: Life, now: Now) -> float:
+    return 0.0 if life.phase == "active" else max(0.0, life.meeting.start - now.wall)

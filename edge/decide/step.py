@@ -17,7 +17,7 @@ from edge.decide.notes import changes
 from edge.decide.policy import Context, Policy
 from edge.decide.proposals import propose
 from edge.decide.schedule import SOURCE, machine_proposals, machines, schedule
-from edge.decide.situation import Situation, assess
+from edge.decide.situation import Situation, assess, preparations
 from edge.fusion import fuse as fusion
 from edge.fusion.state import RoomState
 from edge.meetings import step as meetings
@@ -115,13 +115,8 @@ class Core:
         ]
         if now.trusted and state.room.clock_trusted:
             wall = meetings.next_due(state.lives, settings.meetings, now)
-            leads = [
-                life.meeting.start - intent.lead_s
-                for life in state.lives.values()
-                for intent in settings.intents
-                if intent.lead_s and life.meeting.start - intent.lead_s > now.wall
-            ]
-            due.append(now.mono + min([wall, *leads]) - now.wall)
+            leads = min(preparations(state.lives, settings.intents, now), default=wall)
+            due.append(now.mono + min(wall, leads) - now.wall)
         return max(now.mono, min(due))
 
     def _snapshot(

@@ -151,6 +151,8 @@ def test_bad_messages_are_kept_aside_and_stop_nothing(config: Path, room: Asker)
         WantedMachine(new_key().upper(), "m", "small", 1.0, 2.0),
         WantedMachine(new_key(), "m", "small", 2.0, 1.0),
         WantedMachine(new_key(), "m" * 2000, "small", 1.0, 2.0),
+        WantedMachine(new_key(), "m", "small", 1.0, 2.0, lead_s=-1.0),
+        WantedMachine(new_key(), "m", "small", 1.0, 2.0, lead_s=1e9),
     ):
         room.want(machine)
     many = tuple(WantedMachine(new_key(), "m", "small", 1.0, 2.0) for _ in range(501))
@@ -159,7 +161,7 @@ def test_bad_messages_are_kept_aside_and_stop_nothing(config: Path, room: Asker)
     room.raw(topics.PRESENCE, b"x" * 300_000)  # too large: dropped by the link, not kept
     room.event(1)
     until(lambda: room.acks and room.acks[-1] == 1)
-    assert health_of_letters(config) == 15
+    assert health_of_letters(config) == 17
     assert rows(config, "SELECT count(*) FROM wanted") == [(0,)]
     reasons = " ".join(r for (r,) in rows(config, "SELECT reason FROM dead_letters"))
     assert "no UUID" in reasons

@@ -2,6 +2,7 @@
 
 from math import inf
 
+import msgspec
 import pytest
 
 from cloud_bridge.plan import MAX_ATTEMPTS, RETRY_CAP_S, failed, plan
@@ -128,6 +129,16 @@ def test_a_machine_is_begun_its_lead_before_the_meeting_and_not_earlier() -> Non
     due = ask(wanted(row()), 700)
     assert due.actions == (create(),)
     assert [s.phase for s in due.standings] == ["creating"]
+
+
+def test_what_a_meeting_asks_for_earlier_than_its_template_is_begun_earlier() -> None:
+    longer = msgspec.structs.replace(row(), lead_s=900.0)
+    both = Wanted(frozenset("ab"), (("a", row()), ("b", longer)))
+    for early in (wanted(longer), both):
+        assert ask(early, 99).next_due == T0 + 100
+        assert len(ask(early, 100).actions) == 1
+    shorter = msgspec.structs.replace(row(), lead_s=10.0)
+    assert ask(wanted(shorter), 699).next_due == T0 + 700
 
 
 def test_the_same_key_in_two_rooms_is_one_machine_with_the_latest_end() -> None:

@@ -1,8 +1,6 @@
-"""What people and plugins are told of a change, and which intent a meeting chooses."""
+"""What people and plugins are told of a change."""
 
 from dataclasses import replace
-
-import pytest
 
 from edge.contracts.signals import (
     ClockChecked,
@@ -15,7 +13,6 @@ from edge.contracts.signals import (
     Woke,
 )
 from edge.contracts.wire import MachineReport
-from edge.decide.intents import Intent, choose
 from edge.decide.proposals import PluginRules
 from tests.world.room import SETTINGS, Room, meeting
 
@@ -98,20 +95,3 @@ def test_a_room_without_plugins_calls_none():
     room = Room(replace(SETTINGS, plugins={}))
     room.wait(600, [PeopleCounted("camera", 1)])
     assert all(o.calls == () for o in room.outcomes)
-
-
-@pytest.mark.parametrize(
-    ("categories", "name"),
-    [
-        (("demo",), "live-demo"), (("#DEMO",), "live-demo"), (("live-demo",), "live-demo"),
-        (("other", "Quiet"), "quiet-video"), (("quiet", "demo"), "live-demo"), ((), "default"),
-        (("##demo",), "live-demo"), (("demo ",), "default"),
-    ],
-)  # fmt: skip
-def test_a_meeting_chooses_the_first_intent_whose_tag_it_carries(categories, name):
-    assert choose(meeting(categories=categories), SETTINGS.intents).name == name
-
-
-def test_without_a_default_a_plain_meeting_asks_for_nothing():
-    intent = choose(meeting(categories=()), [Intent("quiet", "Quiet", ("q",), {"x": 1})])
-    assert (intent.name, intent.targets, intent.vm) == ("default", {}, "")

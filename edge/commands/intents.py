@@ -1,0 +1,70 @@
+"""`roomkeeper-edge intents`: what meetings may ask for, and what one of them would come to."""
+
+from pathlib import Path
+
+import click
+
+from edge.config import ConfigError, RoomConfig, load_intents, load_room
+from edge.decide.intents import Intent, Slo
+
+CONFIG = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("config/room.toml"),
+    show_default=True,
+    help="The room it is asked for.",
+)
+
+
+@click.group()
+def intents() -> None:
+    """Show what meetings may ask for, and what a booking would come to."""
+
+
+@intents.command("list")
+@CONFIG
+def list_intents(config: Path) -> None:
+    """List the intents in the order in which they count, as they are in this room."""
+    room, declared = loaded(config)
+    click.echo(f"{room.room.name or room.room.id}: what stands first counts")
+    for intent in declared:
+        click.echo("\n".join(_described(intent)))
+
+
+def loaded(config: Path) -> tuple[RoomConfig, tuple[Intent, ...]]:
+    """Return the room and its intents; a mistake in them ends the command with its text."""
+    try:
+        room = load_room(config)
+        return room, load_intents(Path(room.intents.file), room)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _described(intent: Intent) -> list[str]:
+    tags = " ".join(f"#{tag}" for tag in (intent.name, *intent.tags))
+    lines = [f"\n{intent.title}  ({tags})"]
+    lines += [f"  {intent.description}"] if intent.description else []
+    lines += [
+        f"  {actuator} = {value}, {intent.lead(actuator):g} s before the start"
+        for actuator, value in intent.targets.items()
+    ]
+    if intent.vm:
+        ahead = f"{intent.vm_lead_s:g} s" if intent.vm_lead_s else "its template's lead"
+        lines.append(f"  machine {intent.vm}, begun {ahead} before the start")
+    lines += [f"  promise: {text}" for text in promised(intent.slo)]
+    lines += [f"  not with: {', '.join(intent.exclusive)}"] if intent.exclusive else []
+    return lines
+
+
+def promised(slo: Slo) -> list[str]:
+    """Return the promises in words."""
+    found = []
+    if slo.ready_s is not None:
+        found.append(f"as asked {slo.ready_s:g} s before the start")
+    if slo.machine_ready_s is not None:
+        found.append(f"machine ready {slo.machine_ready_s:g} s before the start")
+    if slo.temperature_within is not None:
+        found.append(f"within {slo.temperature_within:g} °C of what is asked at the start")
+    if slo.light_within is not None:
+        found.append(f"lights within {slo.light_within:g} % of what is asked at the start")
+    return found
