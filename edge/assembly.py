@@ -35,6 +35,7 @@ def core_settings(
         fusion=FusionRules(**msgspec.structs.asdict(config.fusion)),
         plugins=plugin_rules(config, plugins),
         share_titles=config.room.share_titles,
+        hold_s=config.panel.hold_s,
         place=Place(config.room.latitude, config.room.longitude, config.room.timezone),
     )
 

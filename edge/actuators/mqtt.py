@@ -162,8 +162,10 @@ class MqttDriver:
                 return
             desire = _Desire(command.value, message, command.until, self._mono())
             self._desires[actuator.name] = desire
-            # Even if the device is said to be so: what the broker kept may be long untrue.
-            self._send(actuator, desire)
+            set_there = command.source == f"device:{actuator.device}"
+            if not (set_there and self._settled(actuator, desire)):
+                # Even if the device is said to be so: what the broker kept may be long untrue.
+                self._send(actuator, desire)
 
     def release(self, actuator: str) -> None:
         """Want nothing of an actuator any more; its device stays as it is."""
@@ -244,11 +246,15 @@ class MqttDriver:
             if not plausible(actuator.field, level):
                 self._wrong(device, f"reports an impossible {actuator.field}")
                 continue
-            self._levels[actuator.name] = level
             desire = self._desires.get(actuator.name)
+            had_followed = desire is not None and self._settled(actuator, desire)
+            self._levels[actuator.name] = level
             self._tell(actuator, desire, level)
             if desire is not None and self._settled(actuator, desire):
                 desire.tries = 0
+            elif desire is not None and had_followed:
+                # Perhaps a hand has set it: the room decides first whether that holds.
+                desire.due = max(desire.due, self._mono() + self._follow_s)
         self._judge(device)
 
     def _wrong(self, device: str, reason: str) -> None:

@@ -1,5 +1,6 @@
 """What the gate needs to know, remembers and answers: shared by the loop and the gate itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.contracts.base import Value
@@ -55,3 +56,15 @@ class GateAnswer:
     retry_at: float | None = None
     memory: GateMemory | None = None
     value: Value = ""
+
+
+def rule_of(rules: Sequence[GateRule], actuator: str) -> GateRule | None:
+    """Return the rule of an actuator: its own before one that covers its beginning."""
+    found = None
+    for rule in rules:
+        if rule.actuator == actuator:
+            return rule
+        begins = rule.actuator.endswith("*") and actuator.startswith(rule.actuator[:-1])
+        if found is None and begins:
+            found = rule
+    return found

@@ -16,7 +16,9 @@ from edge.contracts.wire import MachineReport
 Quantity = Literal["temperature", "humidity", "co2", "illuminance"]
 Opening = Literal["window", "door"]
 Health = Literal["ok", "degraded", "lost"]
-OperatorVerb = Literal["check_in", "extend", "end", "book", "set", "release", "consent", "pause"]
+OperatorVerb = Literal[
+    "check_in", "extend", "end", "book", "set", "release", "consent", "pause", "resume", "keep"
+]  # fmt: skip
 
 QUANTITY_RANGE: dict[Quantity, tuple[float, float, str]] = {
     "temperature": (-40.0, 85.0, "°C"),

@@ -9,9 +9,11 @@ from edge.contracts.decision import Decision
 from edge.contracts.gating import GateMemory, GateRule
 from edge.contracts.wire import WantedMachine, WantedMessage
 from edge.decide.arbiter import Holdings
+from edge.decide.devices import Stances
 from edge.decide.events import Call, Told
 from edge.decide.intents import Intent
-from edge.decide.proposals import PluginRules
+from edge.decide.pause import Pause
+from edge.decide.proposals import MANUAL_HOLD_S, PluginRules
 from edge.decide.sky import Place
 from edge.fusion.state import FusionRules, RoomState
 from edge.meetings.life import Lives, MeetingRules
@@ -21,7 +23,8 @@ from edge.meetings.life import Lives, MeetingRules
 class CoreSettings:
     """Everything that decides besides the signals; journaled at each start, so replay has it.
 
-    fallbacks: actuator -> its value at rest. policy: Cedar text.
+    fallbacks: actuator -> its value at rest. policy: Cedar text. hold_s: how long what hands set at
+    a device holds.
     """
 
     room: str
@@ -34,6 +37,7 @@ class CoreSettings:
     fusion: FusionRules = field(default_factory=FusionRules)
     plugins: Mapping[str, PluginRules] = field(default_factory=dict)
     share_titles: bool = False
+    hold_s: float = MANUAL_HOLD_S
     place: Place = field(default_factory=Place)
 
 
@@ -42,7 +46,8 @@ class CoreState:
     """All that the loop owns. given: the command an actuator last got; denied: who was refused.
 
     wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
-    each plugin keeps.
+    each plugin keeps; stances: how devices stand to their commands; modes: the fallbacks in force;
+    quarantined: plugins that are shut out, and why.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -58,6 +63,10 @@ class CoreState:
     wanted_version: int = 0
     published: bool = False
     retry_at: float = 1e15
+    stances: Stances = field(default_factory=dict)
+    pause: Pause | None = None
+    modes: tuple[str, ...] = ()
+    quarantined: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,15 @@ from typing import TypeVar
 import msgspec
 
 from edge.contracts.base import Now
-from edge.contracts.commands import SURE, Proposal
+from edge.contracts.commands import Proposal
+from edge.contracts.gating import GateMemory
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.wire import WantedMachine
-from edge.decide import arbiter
+from edge.decide import arbiter, pause
 from edge.decide.award import SCHEDULE_LEASE_S, Award
 from edge.decide.core import CoreState
 from edge.decide.intents import Intent
+from edge.decide.pause import PAUSE
 from edge.decide.schedule import SOURCE, VM
 
 T = TypeVar("T")
@@ -34,10 +36,12 @@ def rebased(state: CoreState, now: Now) -> CoreState:
         elif proposal.priority == "manual" and 0 < left <= 24 * 3600:
             held[key] = msgspec.structs.replace(proposal, until=now.mono + left)
     # Drivers started empty: whatever was given is given again.
-    gate = {a: replace(m, changes=(now.mono,)) for a, m in state.gate.items()}
+    gate = {a: GateMemory(m.value, (now.mono,)) for a, m in state.gate.items()}
+    paused = pause.rebased(state.pause, now)
     return replace(
-        state, holdings=held, gate=gate, given={}, ticked={}, published=False, retry_at=1e15
-    )
+        state, holdings=held, gate=gate, given={}, ticked={}, published=False, retry_at=1e15,
+        pause=paused, stances={},
+    )  # fmt: skip
 
 
 def hold(
@@ -51,12 +55,21 @@ def hold(
     fresh, lasting = proposals
     held = arbiter.hold(arbiter.expire(holdings, now.mono), fresh)
     if isinstance(signal, OperatorAsked) and signal.verb == "release":
-        held = arbiter.drop(held, signal.actuator, f"person:{signal.who}")
+        held = _released(held, signal.actuator)
     held = arbiter.hold(held, _new(held, lasting))
     gone = [p for p in held.values() if p.actuator.startswith(VM) and p.actuator not in wanted]
     for proposal in gone:
         held = arbiter.drop(held, proposal.actuator, proposal.source)
     return held
+
+
+def _released(held: arbiter.Holdings, actuator: str) -> arbiter.Holdings:
+    """Return the leases without what hands set, at the panel and at the device; a pause stands."""
+    return {
+        key: p
+        for key, p in held.items()
+        if p.actuator != actuator or p.priority != "manual" or p.source.startswith(PAUSE)
+    }
 
 
 def _new(held: arbiter.Holdings, proposals: Sequence[Proposal]) -> list[Proposal]:
@@ -78,11 +91,6 @@ def without_hopeless(held: arbiter.Holdings, result: Award) -> arbiter.Holdings:
         for key, proposal in held.items()
         if key not in result.hopeless or proposal.priority == "schedule"
     }
-
-
-def sure(held: arbiter.Holdings) -> arbiter.Holdings:
-    """Return the leases that count while nothing becomes durable; the others wait."""
-    return {key: proposal for key, proposal in held.items() if proposal.priority in SURE}
 
 
 def without_gone(known: dict[str, T], wanted: Wanted) -> dict[str, T]:

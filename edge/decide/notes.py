@@ -1,12 +1,16 @@
 """What changed between two states, in words for people. Pure."""
 
 from edge.decide.core import CoreState
+from edge.decide.modes import BY_NAME
 from edge.fusion.state import RoomState
 
 
 def changes(before: CoreState, after: CoreState) -> tuple[str, ...]:
     """Return one line per change that a person would want to know of."""
-    return (*_presence(before.room, after.room), *_lives(before, after), *_room(before, after))
+    return (
+        *_presence(before.room, after.room), *_lives(before, after), *_room(before, after),
+        *_modes(before, after),
+    )  # fmt: skip
 
 
 def _presence(before: RoomState, after: RoomState) -> list[str]:
@@ -49,15 +53,16 @@ def _room(before: CoreState, after: CoreState) -> list[str]:
             notes.append(
                 f"{source} is {state.health}" + (f": {state.reason}" if state.reason else "")
             )
-    if before.room.journaled != after.room.journaled:
-        again = after.room.journaled
-        notes.append(
-            "the journal holds what is decided again"
-            if again
-            else "mode journal: only safety and schedule act until the journal can be written"
-        )
     known = {m.key: m.phase for m in before.room.machines}
     for machine in after.room.machines:
         if known.get(machine.key) != machine.phase:
             notes.append(f"machine {machine.key[:8]} is {machine.phase} {machine.detail}".rstrip())
     return notes
+
+
+def _modes(before: CoreState, after: CoreState) -> list[str]:
+    if before.modes == after.modes:
+        return []
+    entered = [f"mode {n}: {BY_NAME[n].behaviour}" for n in after.modes if n not in before.modes]
+    left = [f"mode {name} is over" for name in before.modes if name not in after.modes]
+    return entered + left

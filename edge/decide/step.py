@@ -1,5 +1,6 @@
 """step(state, signal, now): one signal through every pure part, in the one order there is."""
 
+import math
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -9,13 +10,13 @@ from edge.contracts.commands import CalendarWrite, Proposal, Verdict
 from edge.contracts.decision import Decision
 from edge.contracts.signals import Booted, PluginAnswered, Signal
 from edge.contracts.wire import WantedMessage
-from edge.decide import arbiter, events, leases
+from edge.decide import arbiter, devices, events, leases
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
+from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
 from edge.decide.leases import Wanted
 from edge.decide.notes import changes
 from edge.decide.policy import Context, Policy
-from edge.decide.proposals import propose
 from edge.decide.schedule import SOURCE, machine_proposals, machines, schedule
 from edge.decide.situation import Situation, assess, preparations
 from edge.fusion import fuse as fusion
@@ -44,31 +45,29 @@ class Core:
         lives, effects = meetings.step(state.lives, moment)
         situation = assess(room, lives, settings.intents, now)
         wanted = machines(lives, settings.intents, settings.organisation, now)
-        proposals, refused = propose(signal, ident, settings.plugins, now)
         lasting = (
             *schedule(situation, settings.fallbacks, ident),
             *machine_proposals(wanted, ident),
         )
-        held = leases.hold(state.holdings, signal, (proposals, lasting), wanted, now)
+        broken = self.policy.broken
+        claim = claims(state, signal, ident, room, lasting, wanted, settings, broken, now)
         bench = self._bench(room, situation, wanted, now)
         given = leases.without_gone(state.given, wanted)
-        memory = leases.without_gone(state.gate, wanted)
-        # Before the clock and the sources have spoken, a start would only flicker.
-        standing = {} if isinstance(signal, Booted) else held
-        if not room.journaled:
-            standing = leases.sure(standing)
-        result = award(standing, given, memory, state.denied, bench, ident, now)
-        held = leases.without_hopeless(held, result)
+        result = award(claim.standing, given, claim.memory, state.denied, bench, ident, now)
         after = replace(
             state,
             room=room,
             lives=lives,
-            holdings=held,
+            holdings=leases.without_hopeless(claim.held, result),
             gate=result.gate,
             given=result.given,
             denied=result.denied,
             retry_at=result.retry_at,
             told=events.told(room, situation),
+            stances=claim.stances,
+            pause=claim.pause,
+            modes=claim.modes,
+            quarantined=claim.quarantined,
         )
         if isinstance(signal, PluginAnswered):
             kept_state = {**state.plugin_state, signal.source: signal.state}
@@ -77,7 +76,14 @@ class Core:
         after, called = self._call(state, after, signal, ident, situation, now)
         writes = tuple(_write(effect, ident) for effect in effects)
         decision = _decision(
-            state, after, situation, result, (*refused, *result.verdicts), writes, snapshot, ident
+            state,
+            after,
+            situation,
+            result,
+            (*claim.refused, *result.verdicts),
+            writes,
+            snapshot,
+            ident,
         )
         return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
 
@@ -111,6 +117,8 @@ class Core:
             arbiter.next_due(state.holdings),
             events.next_due(settings.plugins, state.ticked),
             state.retry_at,
+            devices.next_due(state.stances),
+            math.inf if state.pause is None else state.pause.until,
             leases.renewals(state, now),
         ]
         if now.trusted and state.room.clock_trusted:

@@ -137,6 +137,24 @@ def test_a_switch_on_the_wall_is_reported_and_set_back_while_the_lease_holds(wor
     until(lambda: world.reported("light.main") == 70)
 
 
+def test_what_a_hand_set_is_left_for_the_room_to_decide_and_taken_over_without_a_word(world: World):
+    world.devices("ceiling")
+    world.apply("light.main", 70)
+    until(lambda: world.reported("light.main") == 70)
+    world.driver._follow_s = 30.0
+    publish.single("zigbee2mqtt/ceiling/set", b'{"brightness":25}', 1, port=world.broker.port)
+    until(lambda: world.reported("light.main") == 10)
+    # The driver looks ten times a second; what it would have said by then is on its way by now.
+    count = len(world.asked)
+    world.driver.apply(Command("c", "light.main", 10, 2000.0, "device:ceiling", "manual", "cause"))
+    world.driver._follow_s = 0.1
+    world.apply("climate.setpoint", 21.0)
+    until(lambda: len(world.asked) > count)
+    assert world.asked[count:] == [{"occupied_heating_setpoint": 21.0}]
+    assert {"state": "ON", "brightness": 178} not in world.asked[count - 1 :]
+    assert world.driver._desires["light.main"].value == 10
+
+
 def test_after_the_lease_or_a_release_nothing_is_wanted_any_more(world: World):
     world.devices("ceiling", "radiator")
     world.apply("light.main", 70, until_s=1010.0)

@@ -40,7 +40,9 @@ def test_changes_are_said_once_in_words():
     )
     assert notes(room.say(SourceChanged("camera", "lost", "still", 2))) == ()
     assert notes(room.say(SourceChanged("camera", "ok"))) == ("camera is ok",)
-    assert notes(room.say(OperatorAsked("panel", "consent", value="off"))) == ("consent is off",)
+    assert notes(room.say(OperatorAsked("panel", "consent", value="off"))) == (
+        "consent is off", "mode blind is over",
+    )  # fmt: skip
     assert notes(room.say(ClockChecked("clock", False)))[0].startswith("the clock is not trusted")
     assert "the clock is trusted" in notes(room.say(ClockChecked("clock", True)))
 
