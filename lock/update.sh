@@ -10,7 +10,21 @@ lock() {
 .venv/bin/python -m pip install --quiet --require-hashes -r lock/tool.txt
 lock run.txt --extra edge --extra cloud
 lock dev.txt --extra edge --extra cloud --group dev
-for group in wasm train; do
+for group in wasm homeassistant node train; do
   .venv/bin/uv pip compile --group "pyproject.toml:$group" -o "lock/$group.txt" \
     --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet
 done
+# Node-RED, for the figures beside it: hashes, and no address in it.
+npm install --prefix lock/nodered --package-lock-only --omit-lockfile-registry-resolved \
+  --ignore-scripts --no-audit --no-fund
+.venv/bin/python - <<'END'
+import json
+from pathlib import Path
+
+path = Path("lock/nodered/package-lock.json")
+lock = json.loads(path.read_text())
+for package in lock["packages"].values():
+    package.pop("funding", None)
+    package.pop("deprecated", None)
+path.write_text(json.dumps(lock, indent=2) + "\n")
+END

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Install what the commands need and is missing: Debian packages, a Python environment.
-# Usage: bootstrap.sh [python|wasm|all]   (all: packages and Python; the default)
+# Usage: bootstrap.sh [python|wasm|peers|all]   (all: packages and Python; the default)
+# peers: Home Assistant and Node-RED under build/peers, for the figures beside them.
 # Runs any number of times; a second run only compares stamps. Details go to build/bootstrap.log.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -110,7 +111,8 @@ environment() {
   local pip=("$folder/bin/python" -m pip --disable-pip-version-check)
   # What has no wheel is built here, with pinned tools, not with what pip would fetch for it.
   pinned "$lock" setuptools wheel packaging >build/tools.txt
-  quietly "pip install setuptools wheel" "${pip[@]}" install --require-hashes -r build/tools.txt
+  [ ! -s build/tools.txt ] ||
+    quietly "pip install setuptools wheel" "${pip[@]}" install --require-hashes -r build/tools.txt
   quietly "pip install -r $lock" \
     "${pip[@]}" install --require-hashes --no-build-isolation -r "$lock"
   if [ "$folder" = .venv ]; then
@@ -120,10 +122,27 @@ environment() {
   printf '%s\n' "$wanted" >"$folder/.stamp"
 }
 
+# Node-RED from npm, on the Node that PyPI carries: the same one on every machine.
+node_red() {
+  local folder=build/peers/nodered wanted
+  environment build/peers/node lock/node.txt
+  wanted=$(stamp_of lock/nodered/package-lock.json lock/node.txt)
+  [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$wanted" ] && return
+  say "preparing $folder from lock/nodered/package-lock.json"
+  mkdir -p "$folder"
+  cp lock/nodered/package.json lock/nodered/package-lock.json "$folder"
+  quietly "npm ci" env PATH="$PWD/build/peers/node/bin:$PATH" \
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund
+  printf '%s\n' "$wanted" >"$folder/.stamp"
+}
+
 case ${1:-all} in
   packages) packages ;;
   python) environment .venv lock/dev.txt ;;
   wasm) environment .venv-wasm lock/wasm.txt ;;
+  homeassistant) environment build/peers/homeassistant lock/homeassistant.txt ;;
+  nodered) node_red ;;
+  peers) environment build/peers/homeassistant lock/homeassistant.txt; node_red ;;
   all) packages; environment .venv lock/dev.txt ;;
-  *) fail "usage: bootstrap.sh [packages|python|wasm|all]" ;;
+  *) fail "usage: bootstrap.sh [packages|python|wasm|homeassistant|nodered|peers|all]" ;;
 esac
