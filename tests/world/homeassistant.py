@@ -44,9 +44,8 @@ SECRET, TOKEN_ID, USER = "0" * 128, "1" * 32, "2" * 32
 
 def prepare() -> None:
     """Install it under build/peers if it is not there; raise RuntimeError when that fails."""
-    done = subprocess.run(
-        [str(ROOT / "tests/world/bootstrap.sh"), "homeassistant"], capture_output=True, text=True
-    )
+    command = [str(ROOT / "tests/world/bootstrap.sh"), "homeassistant"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"Home Assistant cannot be installed: {done.stderr[:3000]}")
 
@@ -85,7 +84,10 @@ class HomeAssistant:
         return self._process.pid
 
     def start(self) -> Self:
-        """Start, and wait until it runs and its MQTT integration is loaded."""
+        """Start, and wait until it runs and its MQTT integration is loaded.
+
+        Its subscriptions stand up to two seconds later: ask until it answers.
+        """
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(PYTHON), "-m", "homeassistant", "-c", str(self.folder), "--skip-pip"],
