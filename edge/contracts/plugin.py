@@ -21,13 +21,13 @@ EventKind = Literal[
 class PluginEvent(Message, frozen=True, omit_defaults=True):
     """One thing that happened, with the room as it was then.
 
-    id: the journal row that caused it. meeting: none, pending, active. targets: what the chosen
-    intent asks of actuators; next_intent, next_targets: the same of the meeting that starts in
-    minutes_to_next. readings: latest by quantity. reported: what devices say. contacts: `window`
-    and `door`, true while any of them is open. counted: a camera counts. sound_db: dBFS; clipped:
-    share of samples at full scale. sun_*: degrees, azimuth clockwise from north. local_hour: 0 to
-    24 in the room's time zone, weekday 0 is Monday, -1 while the clock is not trusted. Missing
-    means unknown.
+    id: the journal row that caused it. meeting: none, pending, active; started: its time has come.
+    targets: what the chosen intent asks of actuators; next_intent, next_targets: the same of the
+    meeting that starts in minutes_to_next. readings: latest by quantity. reported: what devices
+    say. contacts: `window` and `door`, true while any of them is open. counted: a camera counts.
+    sound_db: dBFS; clipped: share of samples at full scale. sun_*: degrees, azimuth clockwise from
+    north. local_hour: 0 to 24 in the room's time zone, weekday 0 is Monday, -1 while the clock is
+    not trusted. Missing means unknown.
     """
 
     id: str
@@ -41,6 +41,7 @@ class PluginEvent(Message, frozen=True, omit_defaults=True):
     targets: dict[str, Value] = msgspec.field(default_factory=dict)
     readings: dict[str, float] = msgspec.field(default_factory=dict)
     reported: dict[str, Value] = msgspec.field(default_factory=dict)
+    started: bool = False
     counted: bool = False
     consent: Consent = "all"
     minutes_to_end: float = -1.0

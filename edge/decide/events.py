@@ -125,6 +125,7 @@ def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) ->
         counted=room.presence.counted,
         consent=room.consent,
         meeting=situation.meeting,
+        started=situation.started,
         minutes_to_next=round(situation.minutes_to_next, 2),
         minutes_to_end=round(situation.minutes_to_end, 2),
         intent=_name(situation.intent),

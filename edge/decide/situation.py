@@ -12,10 +12,10 @@ from edge.meetings.life import LIVE, Life, Lives, current, upcoming
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """meeting: whether one is served; preparing: some of the room should already be as it wants.
+    """meeting: whether one is served; started: its time has come.
 
-    starts_in: seconds until it starts, 0 once it is checked in.
-    next_intent: what the meeting that starts in minutes_to_next asks for.
+    preparing: some of the room should already be as it wants. starts_in: seconds until it starts, 0
+    once it is checked in. next_intent: what the meeting that starts in minutes_to_next asks for.
     """
 
     meeting: Literal["none", "pending", "active"] = "none"
@@ -24,6 +24,7 @@ class Situation:
     intent: Intent | None = None
     minutes_to_next: float = -1.0
     minutes_to_end: float = -1.0
+    started: bool = False
     next_intent: Intent | None = None
     starts_in: float = 0.0
 
@@ -53,6 +54,7 @@ def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -
         intent=intent,
         minutes_to_next=minutes,
         minutes_to_end=max(0.0, life.end - now.wall) / 60,
+        started=now.wall >= life.meeting.start,
         next_intent=coming,
         starts_in=starts_in,
     )

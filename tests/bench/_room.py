@@ -44,6 +44,7 @@ keys = "{root}/config/keys"
 enabled = ["lights"]
 [plugins.settings.lights]
 hold_s = 0.0
+fade_s = 0.0
 [policy]
 file = "{root}/config/policies/room.cedar"
 [intents]

@@ -79,6 +79,7 @@ def test_the_meeting_that_comes_is_told_with_what_it_wants():
     room.wait(61)
     event = heard(room, PeopleCounted("camera", 2))
     assert (event.meeting, event.intent, event.counted) == ("active", "live-demo", True)
+    assert event.started
     assert 28 < event.minutes_to_end < 30
     assert 58 < event.minutes_to_next < 60
     assert (event.next_intent, event.next_targets["light.main"]) == ("quiet-video", 60)

@@ -12,20 +12,36 @@ void rk_log(const char *level, rk_str message) {
     host_log(level, rk_lit(level).len, message.at, message.len);
 }
 
-void rk_command(rk_answer *answer, rk_str event, rk_str actuator, double value, double lease_s,
-                rk_str reason) {
+static rk_out *begin(rk_answer *answer, rk_str event, rk_str actuator) {
     rk_out *out = &answer->json;
     rk_put(out, answer->commands++ > 0 ? ",{\"event\":" : "{\"event\":");
     rk_put_quoted(out, event);
     rk_put(out, ",\"actuator\":");
     rk_put_quoted(out, actuator);
     rk_put(out, ",\"value\":");
-    rk_put_number(out, value, 3);
+    return out;
+}
+
+static void end(rk_out *out, double lease_s, rk_str reason) {
     rk_put(out, ",\"lease_s\":");
     rk_put_number(out, lease_s, 3);
     rk_put(out, ",\"reason\":");
     rk_put_quoted(out, reason);
     rk_put(out, "}");
+}
+
+void rk_command(rk_answer *answer, rk_str event, rk_str actuator, double value, double lease_s,
+                rk_str reason) {
+    rk_out *out = begin(answer, event, actuator);
+    rk_put_number(out, value, 3);
+    end(out, lease_s, reason);
+}
+
+void rk_command_text(rk_answer *answer, rk_str event, rk_str actuator, rk_str value, double lease_s,
+                     rk_str reason) {
+    rk_out *out = begin(answer, event, actuator);
+    rk_put_quoted(out, value);
+    end(out, lease_s, reason);
 }
 
 void rk_put_people(rk_out *out, const rk_json *event) {

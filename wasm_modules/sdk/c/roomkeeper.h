@@ -76,8 +76,36 @@ void rk_command(rk_answer *answer, rk_str event, rk_str actuator, double value, 
                 rk_str reason);
 void rk_log(const char *level, rk_str message);
 
+void rk_command_text(rk_answer *answer, rk_str event, rk_str actuator, rk_str value, double lease_s,
+                     rk_str reason);
+
 /* "3 people, quiet-video" or "nobody here": the beginning of a human reason. */
 void rk_put_people(rk_out *out, const rk_json *event);
+
+/* room.c. A number that nobody told is RK_UNKNOWN. */
+#define RK_UNKNOWN (-1e12)
+
+/* The first event, the others follow through `next`; NULL when there is none. */
+const rk_json *rk_events(const rk_json *input);
+rk_str rk_id(const rk_json *event);
+bool rk_here(const rk_json *event);
+bool rk_meeting(const rk_json *event, const char *phase);
+double rk_reading(const rk_json *event, const char *quantity);
+bool rk_known(double number);
+/* The first member of an object, or NULL. */
+const rk_json *rk_first(const rk_json *object);
+double rk_between(double number, double low, double high);
+double rk_round(double number);
+/* A running mean with the time constant `tau`, `seconds` after the last value. */
+double rk_smooth(double old, double new_one, double seconds, double tau);
+/* The next word of a text of words, which is shortened by it; empty at its end. */
+rk_str rk_word(rk_str *text);
+bool rk_holds(rk_str text, const char *part);
+/* ", measured " 21.4 " C": a piece of a reason. */
+void rk_put_rest(rk_out *out, const char *text, double number, int decimals, const char *unit);
+/* One more number of the state, which begins with the first and is ended by the plugin with "}";
+ * what is unknown is left out. */
+void rk_keep(rk_out *state, const char *name, double number);
 
 /* The plugin defines these. rk_handle appends its new state to `state` (at most 16 kB). */
 extern const char rk_describe[];
