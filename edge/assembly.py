@@ -36,6 +36,7 @@ def core_settings(
         plugins=plugin_rules(config, plugins),
         share_titles=config.room.share_titles,
         hold_s=config.panel.hold_s,
+        costs=config.machines.cost_per_h,
         place=Place(config.room.latitude, config.room.longitude, config.room.timezone),
     )
 

@@ -11,6 +11,7 @@ import structlog
 
 from edge.audit import explain as explained
 from edge.commands.intents import intents as intents_group
+from edge.commands.policy import policy as policy_group
 from edge.config import ConfigError, RoomConfig, load_intents, load_room
 from edge.contracts.base import Now
 from edge.journal import JournalError, open_reader
@@ -38,6 +39,7 @@ def main() -> None:
 
 main.add_command(plugin)
 main.add_command(intents_group)
+main.add_command(policy_group)
 
 
 @main.command()

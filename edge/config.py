@@ -89,6 +89,11 @@ def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
     for number, actuator in enumerate(config.actuators):
         for key, allowed in _actuator_mistakes(actuator):
             yield ("actuators", number, key), allowed
+    templates = [value for a in config.actuators if a.driver == "vm" for value in a.values]
+    for template in config.machines.cost_per_h:
+        if template not in templates:
+            known = ", ".join(templates) or "none"
+            yield ("machines", "cost_per_h", template), f"only for the room's templates: {known}"
     for plugin in config.plugins.settings:
         if plugin not in config.plugins.enabled:
             enabled = ", ".join(config.plugins.enabled) or "none"

@@ -168,6 +168,14 @@ class IntentsSection(_Section, frozen=True):
     override: dict[str, object] = msgspec.field(default_factory=dict)
 
 
+class MachinesSection(_Section, frozen=True):
+    """cost_per_h: template -> what its machine costs an hour, in the organisation's currency."""
+
+    cost_per_h: dict[str, Annotated[float, Meta(ge=0.0, le=1e6)]] = msgspec.field(
+        default_factory=dict
+    )
+
+
 class JournalSection(_Section, frozen=True):
     """The SQLite file that keeps what happened; its folder must exist."""
 
@@ -231,6 +239,7 @@ class RoomConfig(_Section, frozen=True):
     plugins: PluginsSection = PluginsSection()
     policy: FileSection = FileSection("policies/room.cedar")
     intents: IntentsSection = IntentsSection()
+    machines: MachinesSection = MachinesSection()
     journal: JournalSection = JournalSection()
     models: ModelsSection = ModelsSection()
     clock: ClockSection = ClockSection()

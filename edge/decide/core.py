@@ -24,7 +24,8 @@ class CoreSettings:
     """Everything that decides besides the signals; journaled at each start, so replay has it.
 
     fallbacks: actuator -> its value at rest. policy: Cedar text. hold_s: how long what hands set at
-    a device holds.
+    a device holds. costs: template -> what its machine costs an hour, in the organisation's
+    currency.
     """
 
     room: str
@@ -39,6 +40,7 @@ class CoreSettings:
     share_titles: bool = False
     hold_s: float = MANUAL_HOLD_S
     place: Place = field(default_factory=Place)
+    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,20 @@
-"""Cedar policy: may this principal set this actuator to this value now, and which rule says so."""
+"""Cedar policy: may this principal do this now, and which rule says so. Parsed once. Pure."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import cedarpy
 
 from edge.contracts.commands import SURE, Priority, Proposal, Verdict
+from edge.decide.policy_text import Parsed, PolicyError, parse
 
 NUMBER_LIMIT = 1e9
 """No actuator's number reaches it; beyond, Cedar's whole numbers end."""
+CACHE_LIMIT = 4096
+MACHINES = "vm/"
+MODEL = "model:"
 
 _TYPES: dict[Priority, str] = {
     "safety": "Safety",
@@ -17,19 +24,26 @@ _TYPES: dict[Priority, str] = {
 }
 
 
-class PolicyError(ValueError):
-    """A policy text that does not parse; the message is Cedar's own, with line and column."""
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision may depend on besides who, what and how much."""
+    """What a decision may depend on besides who, what and how much.
+
+    template, cost_cents: the machine that the meeting's intent names, what it costs an hour.
+    weekday: 0 is Monday; minute: of the room's day; both -1 while the clock is not trusted. co2:
+    ppm in steps of 50, 0 when nobody measures it. by_hand: what a person last chose for this
+    actuator, as long as nothing else replaced it, also after its lease; "" otherwise.
+    """
 
     occupied: bool
     active: bool
     consent: str
     trusted: bool
     template: str = ""
+    cost_cents: int = 0
+    weekday: int = -1
+    minute: int = -1
+    co2: int = 0
+    by_hand: str = ""
 
 
 @dataclass(slots=True)
@@ -41,66 +55,105 @@ class Policy:
 
     text: str
     broken: str = ""
-    _parsed: cedarpy.PolicySet | None = None
-    _entities: cedarpy.Entities | None = None
+    _parsed: Parsed | None = None
+    _facts: Callable[[Context], object] = lambda _: ()
     _known: dict[tuple[object, ...], tuple[bool, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         try:
-            self._parsed = cedarpy.PolicySet.from_str(self.text)
-            self._entities = cedarpy.Entities.from_json_str("[]")
-        except ValueError as error:
+            self._parsed = parse(self.text)
+        except PolicyError as error:
             self.broken = str(error)
+            return
+        used = [name for name in Context.__slots__ if name in self._parsed.attributes]
+        if used:
+            self._facts = attrgetter(*used)
 
     def decide(self, proposal: Proposal, context: Context) -> Verdict:
         """Return what the policy says to `proposal`; the rule named is the one that decided."""
-        if self.broken:
-            allowed = proposal.priority in SURE
-            return _verdict(proposal, allowed, "policy-broken", self.broken)
         value = proposal.value
         # 1 and True are equal, but the policy sees a number and a name.
         named = isinstance(value, bool | str)
-        if not isinstance(value, str) and not abs(value) < NUMBER_LIMIT:
+        if not self.broken and not isinstance(value, str) and not abs(value) < NUMBER_LIMIT:
             return _verdict(proposal, False, "number", f"{str(value)[:32]} is no usable number")
-        key = (proposal.priority, proposal.source, named, value, proposal.actuator, context)
+        source, actuator = proposal.source, proposal.actuator
+        key = (proposal.priority, source, named, value, actuator, self._facts(context))
         answer = self._known.get(key)
         if answer is None:
-            if len(self._known) >= 4096:
-                self._known.clear()
-            answer = self._known[key] = self._ask(proposal, context)
+            answer = self._remember(key, self._set(proposal, named, context))
         allowed, rule = answer
-        return _verdict(proposal, allowed, rule, "" if allowed else f"denied by policy {rule}")
+        return _verdict(proposal, allowed, rule, self._why(allowed, rule))
 
-    def _ask(self, proposal: Proposal, context: Context) -> tuple[bool, str]:
-        number = isinstance(proposal.value, int | float) and not isinstance(proposal.value, bool)
+    def may(self, who: Priority, source: str, action: str, room: str, context: Context) -> Verdict:
+        """Return whether `source` may do `action` ("end_meeting", "release_room") to the room."""
+        key = (who, source, action, room, self._facts(context))
+        answer = self._known.get(key)
+        if answer is None:
+            resource = {"type": "Room", "id": room}
+            made = self._ask(who, source, action, resource, _request("", "", 0, context))
+            answer = self._remember(key, made)
+        allowed, rule = answer
+        reason = self._why(allowed, rule)
+        return Verdict(f"room/{room}", source, allowed, "policy", rule, action, reason)
+
+    def _why(self, allowed: bool, rule: str) -> str:
+        return self.broken or ("" if allowed else f"denied by policy {rule}")
+
+    def _remember(self, key: tuple[object, ...], answer: tuple[bool, str]) -> tuple[bool, str]:
+        if len(self._known) >= CACHE_LIMIT:
+            self._known.clear()
+        self._known[key] = answer
+        return answer
+
+    def _set(self, proposal: Proposal, named: bool, context: Context) -> tuple[bool, str]:
+        value, actuator = proposal.value, proposal.actuator
+        name = str(value) if named else ""
+        # Cedar has whole numbers only: tenths of the actuator's unit.
+        value10 = 0 if named else round(float(value) * 10)
+        request = _request(actuator_class(actuator), name, value10, context)
+        action = "request_machine" if actuator.startswith(MACHINES) else "set"
+        resource = {"type": "Actuator", "id": actuator}
+        return self._ask(proposal.priority, proposal.source, action, resource, request)
+
+    def _ask(
+        self,
+        who: Priority,
+        source: str,
+        action: str,
+        resource: dict[str, str],
+        context: dict[str, object],
+    ) -> tuple[bool, str]:
+        if self._parsed is None:
+            return who in SURE, "policy-broken"
+        principal = {"type": principal_type(who, source), "id": source.split(":", 1)[-1]}
         request = {
-            "principal": f'{_TYPES[proposal.priority]}::"{_escape(_name(proposal.source))}"',
-            "action": 'Action::"set"',
-            "resource": f'Actuator::"{_escape(proposal.actuator)}"',
-            "context": {
-                "class": actuator_class(proposal.actuator),
-                "value": "" if number else str(proposal.value),
-                # Cedar has whole numbers only: tenths of the actuator's unit.
-                "value10": round(float(proposal.value) * 10) if number else 0,
-                "occupied": context.occupied,
-                "active": context.active,
-                "consent": context.consent,
-                "trusted": context.trusted,
-                "template": context.template,
-            },
+            "principal": principal,
+            "action": {"type": "Action", "id": action},
+            "resource": resource,
+            "context": json.dumps(context),
         }
-        result = cedarpy.is_authorized(request, self._parsed, self._entities)
-        names = result.diagnostics.id_annotations_by_reason
-        reasons = sorted(names.get(rule) or rule for rule in result.diagnostics.reasons)
-        errors = [str(error) for error in result.diagnostics.errors]
-        if result.allowed:
-            return True, ", ".join(reasons)
-        return False, ", ".join(reasons or errors) or "no permit"
+        result = cedarpy.is_authorized(request, self._parsed.policies, self._parsed.entities)
+        diagnostics = result.diagnostics
+        reasons = ", ".join(sorted(self._parsed.ids[rule] for rule in diagnostics.reasons))
+        if result.allowed and diagnostics.errors and who not in SURE:
+            # Cedar passes by a forbid that it cannot evaluate: here it forbids.
+            return False, "policy-error"
+        return result.allowed, reasons or ("policy-error" if diagnostics.errors else "no permit")
+
+
+def principal_type(who: Priority, source: str) -> str:
+    """Return the Cedar type of whoever asks: a model speaks with a plugin's priority."""
+    return "Model" if who == "plugin" and source.startswith(MODEL) else _TYPES[who]
 
 
 def actuator_class(actuator: str) -> str:
     """Return the class of an actuator: what stands before the first dot or slash of its name."""
     return actuator.replace("/", ".").split(".", 1)[0]
+
+
+def _request(kind: str, name: str, value10: int, context: Context) -> dict[str, object]:
+    facts = {field: getattr(context, field) for field in Context.__slots__}
+    return {"class": kind, "value": name, "value10": value10, **facts}
 
 
 def _verdict(proposal: Proposal, allowed: bool, rule: str, reason: str) -> Verdict:
@@ -113,11 +166,3 @@ def _verdict(proposal: Proposal, allowed: bool, rule: str, reason: str) -> Verdi
         value=proposal.value,
         reason=reason,
     )
-
-
-def _name(source: str) -> str:
-    return source.split(":", 1)[-1]
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,6 +1,7 @@
 """step(state, signal, now): one signal through every pure part, in the one order there is."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -14,13 +15,14 @@ from edge.decide import arbiter, devices, events, leases
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
+from edge.decide.facts import facts, told
 from edge.decide.leases import Wanted
 from edge.decide.notes import changes
 from edge.decide.policy import Context, Policy
+from edge.decide.rights import allowed_rules, allowed_wish
 from edge.decide.schedule import SOURCE, machine_proposals, machines, schedule
 from edge.decide.situation import Situation, assess, preparations
 from edge.fusion import fuse as fusion
-from edge.fusion.state import RoomState
 from edge.meetings import step as meetings
 from edge.meetings.life import Effect
 
@@ -41,8 +43,10 @@ class Core:
         if isinstance(signal, Booted):
             state = leases.rebased(state, now)
         room = fusion.fuse(state.room, signal, now, settings.fusion)
-        moment = meetings.Moment(signal, ident, room, now, settings.meetings)
-        lives, effects = meetings.step(state.lives, moment)
+        common = facts(room, state.told.meeting, settings, now)
+        rules = allowed_rules(settings.meetings, self.policy, settings.room, common)
+        heard, unheard = allowed_wish(signal, self.policy, settings.room, common)
+        lives, effects = meetings.step(state.lives, meetings.Moment(heard, ident, room, now, rules))
         situation = assess(room, lives, settings.intents, now)
         wanted = machines(lives, settings.intents, settings.organisation, now)
         lasting = (
@@ -51,8 +55,9 @@ class Core:
         )
         broken = self.policy.broken
         claim = claims(state, signal, ident, room, lasting, wanted, settings, broken, now)
-        bench = self._bench(room, situation, wanted, now)
+        common = replace(common, active=situation.meeting == "active")
         given = leases.without_gone(state.given, wanted)
+        bench = self._bench(told(common, given, wanted, settings.costs, signal), wanted, now)
         result = award(claim.standing, given, claim.memory, state.denied, bench, ident, now)
         after = replace(
             state,
@@ -75,31 +80,11 @@ class Core:
         after, snapshot = self._snapshot(after, wanted, now)
         after, called = self._call(state, after, signal, ident, situation, now)
         writes = tuple(_write(effect, ident) for effect in effects)
-        decision = _decision(
-            state,
-            after,
-            situation,
-            result,
-            (*claim.refused, *result.verdicts),
-            writes,
-            snapshot,
-            ident,
-        )
+        verdicts = (*unheard, *claim.refused, *result.verdicts)
+        decision = _decision(state, after, situation, result, verdicts, writes, snapshot, ident)
         return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
 
-    def _bench(self, room: RoomState, situation: Situation, wanted: Wanted, now: Now) -> Bench:
-        common = Context(
-            occupied=room.presence.occupied,
-            active=situation.meeting == "active",
-            consent=room.consent,
-            trusted=now.trusted and room.clock_trusted,
-        )
-
-        def context(actuator: str) -> Context:
-            if actuator not in wanted:
-                return common
-            return replace(common, template=wanted[actuator][1].vm)
-
+    def _bench(self, context: Callable[[str], Context], wanted: Wanted, now: Now) -> Bench:
         def until(proposal: Proposal) -> float:
             if proposal.actuator in wanted:
                 return wanted[proposal.actuator][0].end
