@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from edge.actuators.dialects import DialectError, Wiring, channel
 from edge.config_intents import resolve
 from edge.config_schema import ActuatorSection, RoomConfig
-from edge.contracts.base import Value
+from edge.contracts.base import ContractError, Value
 from edge.decide.intents import Intent
 from edge.process.toml import ConfigError, read, read_secret, read_text
 
@@ -130,9 +131,27 @@ def _actuator_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:
     if not actuator.device:
         yield "device", "the device's name on the room's broker"
     if actuator.field is None:
-        yield "field", "the field of the device's JSON that carries the value"
+        yield "field", "what of the device moves, such as brightness"
+    if actuator.device and actuator.wiring is not None:
+        yield from _wiring_mistakes(actuator, actuator.wiring)
     if actuator.fallback is None or not actuator.takes(actuator.fallback):
         yield "fallback", f"{actuator.allowed}: the value at rest"
+
+
+def _wiring_mistakes(actuator: ActuatorSection, wiring: Wiring) -> Iterator[tuple[str, str]]:
+    try:
+        channel(wiring)
+    except DialectError as error:
+        key, _, below = error.key.partition(".")
+        yield key, f"{error.allowed}{f' (in {below})' if below else ''}"
+    except ContractError as error:
+        yield "entity", str(error)
+    if wiring.field == "state" and set(actuator.values) != {"on", "off"}:
+        yield "values", '["on", "off"] for the field state'
+    if wiring.field == "option" and not actuator.values:
+        yield "values", "the names that the device knows, for the field option"
+    if wiring.field not in ("state", "option") and actuator.values:
+        yield "values", f"nothing for the field {wiring.field}, but min and max"
 
 
 def _vm_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:

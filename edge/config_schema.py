@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from edge.actuators.dialects import Dialect, Wiring
 from edge.contracts.base import StrictMessage, Value
+from edge.contracts.entity import Entity
 from edge.contracts.gating import GateRule
 from edge.contracts.wire import DeviceField
 
@@ -83,12 +85,21 @@ class MicrophoneSection(_Section, frozen=True):
 
 
 class ActuatorSection(_Section, frozen=True):
-    """One thing the room may move, with its limits; `fallback` is its value at rest."""
+    """One thing the room may move, with its limits; `fallback` is its value at rest.
+
+    dialect to entity: for the driver mqtt, as edge.actuators.dialects.Wiring knows them.
+    """
 
     name: ActuatorName
     driver: Literal["mqtt", "vm"]
     device: str = ""
     field: DeviceField | None = None
+    dialect: Dialect = "zigbee2mqtt"
+    key: str = ""
+    base: str = ""
+    device_min: float = 0.0
+    device_max: float = 0.0
+    entity: Entity | None = None
     min: float = 0.0
     max: float = 0.0
     step: Annotated[float, Meta(ge=0.0)] = 0.0
@@ -98,6 +109,16 @@ class ActuatorSection(_Section, frozen=True):
     settle_s: Seconds = 0.0
     values: tuple[str, ...] = ()
     fallback: Value | None = None
+
+    @property
+    def wiring(self) -> Wiring | None:
+        """Where it is on the room's broker; None when another driver moves it."""
+        if self.driver != "mqtt" or self.field is None:
+            return None
+        return Wiring(
+            self.device, self.field, self.dialect, self.key, self.base,
+            self.device_min, self.device_max, self.entity,
+        )  # fmt: skip
 
     @property
     def rule(self) -> GateRule:

@@ -94,9 +94,7 @@ Wall = Callable[[], float]
 
 def _mqtt(config: RoomConfig, devices: Link, post: Post, wall: Wall) -> Driver | None:
     rows = [
-        MqttActuator(a.name, a.device, a.field)
-        for a in config.actuators
-        if a.driver == "mqtt" and a.field is not None
+        MqttActuator(a.name, wiring) for a in config.actuators if (wiring := a.wiring) is not None
     ]
     return MqttDriver(devices, rows, post, wall=wall)
 

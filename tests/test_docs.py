@@ -40,7 +40,10 @@ def written(table, prefix=""):
 
 def test_every_setting_of_a_room_stands_in_the_shipped_file_with_a_comment():
     text = (ROOT / "config/room.toml").read_text()
-    assert set(settings(RoomConfig)) - set(written(tomllib.loads(text))) == set()
+    missing = set(settings(RoomConfig)) - set(written(tomllib.loads(text)))
+    # An entity's keys are Home Assistant's own, as its documents list them.
+    assert {key for key in missing if not key.startswith("actuators.entity.")} == set()
+    assert "[actuators.entity]" in text
     assert text.count("#") > 60
 
 

@@ -6,18 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import msgspec
 import structlog
 from prometheus_client import Counter
 
-from edge.actuators.device_values import followed, from_device, level_of, plausible, to_device
+from edge.actuators.dialects import Channel, Said, Wiring, channel
+from edge.actuators.mqtt_device import MqttDevice
 from edge.contracts.base import ContractError, Value
 from edge.contracts.commands import Command
 from edge.contracts.signals import DeviceReported, Signal
-from edge.contracts.topics import DEVICE, DEVICE_SET
-from edge.contracts.wire import DeviceField, DeviceMessage
-from edge.process.rate import RateLimit
-from edge.process.reporter import HealthReporter
 
 log = structlog.get_logger()
 
@@ -36,11 +32,7 @@ FOLLOW_S = 2.0
 TRIES = 3
 RESEND_CAP_S = 60.0
 TICK_S = 0.1
-CLEAN_S = 10.0
-"""How long a device must report nothing wrong before it counts as well again."""
-
-_decoder = msgspec.json.Decoder(DeviceMessage)
-_encoder = msgspec.json.Encoder()
+REFUSED = 0x80
 
 
 class MqttPort(Protocol):
@@ -72,11 +64,10 @@ class MqttPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MqttActuator:
-    """An actuator (in per cent, °C, mired or on/off) and the field of the device that moves it."""
+    """An actuator and what of which device moves it."""
 
     name: str
-    device: str
-    field: DeviceField
+    wiring: Wiring
 
 
 @dataclass(slots=True)
@@ -84,19 +75,41 @@ class _Desire:
     """What an actuator should be until `until` (wall s), and when it is said next (monotonic s)."""
 
     value: Value
-    message: DeviceMessage
+    messages: tuple[Said, ...]
     until: float
     due: float
     tries: int = 0
+
+
+@dataclass(slots=True)
+class _Row:
+    """One actuator: its channel, what was last heard of it and what was told of that."""
+
+    name: str
+    device: MqttDevice
+    source: str
+    channel: Channel
+    desire: _Desire | None = None
+    heard: Value | None = None
+    told: Value | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the device is known to be as it should."""
+        if self.desire is None or not self.channel.reports:
+            return self.desire is None or self.desire.tries > 0
+        wanted, heard = self.desire.value, self.heard
+        return heard is not None and self.channel.measure.followed(wanted, heard)
 
 
 class MqttDriver:
     """Brings devices to the state of the last Command and keeps them there while its lease holds.
 
     Posts DeviceReported when a device reports a change, and the health of `device:<name>`:
-    degraded when it did not follow three times, 2 s apart and then ever longer. After its lease
-    the desire is dropped; the device stays as it is. Thread `driver:mqtt` watches for what does
-    not follow; reports arrive on the link's thread.
+    degraded when it did not follow three times, 2 s apart and then ever longer; lost when it, or
+    the bridge it hangs on, says that it is away. After its lease the desire is dropped; the device
+    stays as it is. Thread `driver:mqtt` watches for what does not follow; reports arrive on the
+    link's thread.
     """
 
     def __init__(
@@ -111,29 +124,35 @@ class MqttDriver:
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
+        self.actuators = tuple(actuator.name for actuator in actuators)
         self._link = link
         self._post = post
         self._follow_s = follow_s
         self._wall = wall
         self._mono = mono
         self._lock = threading.RLock()
-        self._actuators = {actuator.name: actuator for actuator in actuators}
-        self.actuators = tuple(self._actuators)
-        devices = {actuator.device for actuator in actuators}
-        self._health = {device: HealthReporter(f"device:{device}", post) for device in devices}
-        self._rate = {d: RateLimit(DEVICE.rate, 5 * DEVICE.rate, mono) for d in devices}
-        self._desires: dict[str, _Desire] = {}
-        self._levels: dict[str, float] = {}
-        self._told: dict[str, Value] = {}
-        self._wrong_at: dict[str, float] = {}
+        names = dict.fromkeys(actuator.wiring.device for actuator in actuators)
+        self._devices = {device: MqttDevice(device, post, mono) for device in names}
+        self._rows: dict[str, _Row] = {}
+        self._hearers: dict[str, dict[str, list[_Row]]] = {}
+        for actuator in actuators:
+            self._add(actuator)
         self._was_up = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name=name)
 
+    def _add(self, actuator: MqttActuator) -> None:
+        device = actuator.wiring.device
+        way = channel(actuator.wiring)
+        row = _Row(actuator.name, self._devices[device], f"device:{device}", way)
+        self._rows[actuator.name] = row
+        for topic in way.topics:
+            self._hearers.setdefault(topic, {}).setdefault(device, []).append(row)
+
     def start(self) -> None:
         """Begin to listen and to watch."""
-        for device in self._health:
-            self._link.subscribe(DEVICE.name(device=device), self._on_state, DEVICE.qos)
+        for topic in self._hearers:
+            self._link.subscribe(topic, self._on_message, 1)
         self._thread.start()
 
     def stop(self) -> None:
@@ -144,135 +163,136 @@ class MqttDriver:
 
     def apply(self, command: Command) -> None:
         """Take a desired state on, from any thread, without waiting."""
-        actuator = self._actuators.get(command.actuator)
-        if actuator is None:
+        row = self._rows.get(command.actuator)
+        if row is None:
             SENT.labels("invalid").inc()
             log.error("command for an actuator without a device", actuator=command.actuator)
             return
-        try:
-            message = to_device(actuator.field, command.value)
-        except ContractError as error:
-            SENT.labels("invalid").inc()
-            self._health[actuator.device].degraded(f"{command.actuator}: {error}")
-            return
         with self._lock:
-            known = self._desires.get(actuator.name)
-            if known is not None and known.message == message:
+            try:
+                messages = row.channel.said(command.value)
+            except ContractError as error:
+                SENT.labels("invalid").inc()
+                row.device.wrong(f"{command.actuator}: {error}")
+                return
+            known = row.desire
+            if known is not None and known.messages == messages:
                 known.value, known.until = command.value, command.until
                 return
-            desire = _Desire(command.value, message, command.until, self._mono())
-            self._desires[actuator.name] = desire
-            set_there = command.source == f"device:{actuator.device}"
-            if not (set_there and self._settled(actuator, desire)):
+            row.desire = _Desire(command.value, messages, command.until, self._mono())
+            if not (command.source == row.source and row.settled):
                 # Even if the device is said to be so: what the broker kept may be long untrue.
-                self._send(actuator, desire)
+                self._send(row, row.desire)
 
     def release(self, actuator: str) -> None:
         """Want nothing of an actuator any more; its device stays as it is."""
         with self._lock:
-            self._desires.pop(actuator, None)
+            if actuator in self._rows:
+                self._rows[actuator].desire = None
 
-    def _settled(self, actuator: MqttActuator, desire: _Desire) -> bool:
-        level = self._levels.get(actuator.name)
-        return level is not None and followed(actuator.field, desire.message, level)
-
-    def _send(self, actuator: MqttActuator, desire: _Desire) -> None:
-        topic = DEVICE_SET.name(device=actuator.device)
-
-        def on_ack(reason: int) -> None:
-            if reason >= 0x80:
-                self._health[actuator.device].degraded("the broker refuses: check its ACL")
-
-        sent = self._link.publish(
-            topic, _encoder.encode(desire.message), qos=DEVICE_SET.qos, on_ack=on_ack
-        )
+    def _send(self, row: _Row, desire: _Desire) -> None:
+        sent = all(self._say(row, message) for message in desire.messages)
         SENT.labels("sent" if sent else "offline").inc()
         desire.tries += sent
         pause = min(RESEND_CAP_S, self._follow_s * 2.0 ** max(0, desire.tries - TRIES))
         desire.due = self._mono() + (pause if sent else self._follow_s)
 
+    def _say(self, row: _Row, message: Said) -> bool:
+        def on_ack(reason: int) -> None:
+            if reason >= REFUSED:
+                with self._lock:
+                    row.device.wrong("the broker refuses: check its ACL")
+
+        return self._link.publish(
+            message.topic, message.payload, qos=1, retain=message.retain, on_ack=on_ack
+        )
+
     def _watch(self) -> None:
         while not self._stop.wait(TICK_S):
             up = self._link.connected
             with self._lock:
-                self._drop_lapsed()
-                for name, desire in self._desires.items():
-                    self._follow_up(self._actuators[name], desire, up and not self._was_up)
-                for device in [
-                    d for d, at in self._wrong_at.items() if self._mono() > at + CLEAN_S
-                ]:
-                    del self._wrong_at[device]
-                    self._judge(device)
+                if up and not self._was_up:
+                    self._ask()
+                for row in self._rows.values():
+                    self._follow_up(row, up and not self._was_up)
+                for device in self._devices.values():
+                    device.settle()
             self._was_up = up
 
-    def _drop_lapsed(self) -> None:
-        now = self._wall()
-        self._desires = {name: d for name, d in self._desires.items() if d.until > now}
+    def _ask(self) -> None:
+        """A device that is not kept by the broker, or changed while we were away, says it now."""
+        for row in self._rows.values():
+            for question in row.channel.asks:
+                self._say(row, question)
 
-    def _follow_up(self, actuator: MqttActuator, desire: _Desire, came_up: bool) -> None:
-        if came_up:
+    def _follow_up(self, row: _Row, came_up: bool) -> None:
+        desire = row.desire
+        if desire is None:
+            return
+        if desire.until <= self._wall():
+            row.desire = None
+            self._judge(row.device)
+        elif came_up:
             desire.tries = 0
-            self._send(actuator, desire)
-        elif self._link.connected and not self._settled(actuator, desire):
+            self._send(row, desire)
+        elif self._link.connected and not row.device.away and not row.settled:
             if self._mono() < desire.due:
                 return
             if desire.tries >= TRIES:
-                reason = f"{actuator.name} does not follow after {TRIES} tries"
-                self._health[actuator.device].degraded(reason)
-            self._send(actuator, desire)
+                row.device.stuck(f"{row.name} does not follow after {TRIES} tries")
+            self._send(row, desire)
 
-    def _on_state(self, topic: str, payload: bytes, _retained: bool) -> None:
-        device = topic.rpartition("/")[2]
-        if self._stop.is_set() or device not in self._health:
+    def _on_message(self, topic: str, payload: bytes, _retained: bool) -> None:
+        if self._stop.is_set():
             return
         with self._lock:
-            if not self._rate[device].allow():
-                REPORTS.labels("flooded").inc()
-                return
+            for device, rows in self._hearers.get(topic, {}).items():
+                outcome = self._hear(self._devices[device], rows, topic, payload)
+                REPORTS.labels(outcome).inc()
+
+    def _hear(self, device: MqttDevice, rows: list[_Row], topic: str, payload: bytes) -> str:
+        if not device.allow():
+            return "flooded"
+        outcome = "taken"
+        for row in rows:
             try:
-                message = _decoder.decode(payload)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                REPORTS.labels("malformed").inc()
-                self._wrong(device, "reports what is no state of a device")
-                return
-            REPORTS.labels("taken").inc()
-            self._take(device, message)
-
-    def _take(self, device: str, message: DeviceMessage) -> None:
-        for actuator in self._actuators.values():
-            level = level_of(actuator.field, message) if actuator.device == device else None
-            if level is None:
+                heard = row.channel.heard(topic, payload)
+            except ContractError as error:
+                device.wrong(f"reports {error}")
+                outcome = "malformed"
                 continue
-            if not plausible(actuator.field, level):
-                self._wrong(device, f"reports an impossible {actuator.field}")
-                continue
-            desire = self._desires.get(actuator.name)
-            had_followed = desire is not None and self._settled(actuator, desire)
-            self._levels[actuator.name] = level
-            self._tell(actuator, desire, level)
-            if desire is not None and self._settled(actuator, desire):
-                desire.tries = 0
-            elif desire is not None and had_followed:
-                # Perhaps a hand has set it: the room decides first whether that holds.
-                desire.due = max(desire.due, self._mono() + self._follow_s)
-        self._judge(device)
+            if heard.online is not None and device.presence(topic, heard.online):
+                self._welcome(device)
+            if heard.value is not None:
+                self._take(row, heard.value)
+        if outcome == "taken":
+            self._judge(device)
+        return outcome
 
-    def _wrong(self, device: str, reason: str) -> None:
-        self._wrong_at[device] = self._mono()
-        self._health[device].degraded(reason)
+    def _welcome(self, device: MqttDevice) -> None:
+        """Say at once to a device that came back what it should be."""
+        for row in self._rows.values():
+            if row.device is device and row.desire is not None:
+                row.desire.tries = 0
+                self._send(row, row.desire)
 
-    def _judge(self, device: str) -> None:
-        """Call a device well when it reports nothing wrong and all it should follow, it does."""
-        names = [a.name for a in self._actuators.values() if a.device == device]
-        stuck = any(d.tries > TRIES for name in names if (d := self._desires.get(name)))
-        if device not in self._wrong_at and not stuck:
-            self._health[device].ok()
-
-    def _tell(self, actuator: MqttActuator, desire: _Desire | None, level: float) -> None:
-        value = from_device(actuator.field, level)
-        if desire is not None and followed(actuator.field, desire.message, level):
+    def _take(self, row: _Row, heard: Value) -> None:
+        had_followed = row.settled
+        row.heard = heard
+        value = row.channel.measure.tidy(heard)
+        if row.desire is not None and row.settled:
+            row.desire.tries = 0
             # The device rounds; the room's own figure says the same.
-            value = desire.value
-        if self._told.get(actuator.name) != value:
-            self._told[actuator.name] = value
-            self._post(DeviceReported(f"device:{actuator.device}", actuator.name, value))
+            value = row.desire.value
+        elif row.desire is not None and had_followed:
+            # Perhaps a hand has set it: the room decides first whether that holds.
+            row.desire.due = max(row.desire.due, self._mono() + self._follow_s)
+        if row.told != value:
+            row.told = value
+            self._post(DeviceReported(row.source, row.name, value))
+
+    def _judge(self, device: MqttDevice) -> None:
+        """Call a device well when all it should follow, it does."""
+        desires = [row.desire for row in self._rows.values() if row.device is device]
+        if not any(desire is not None and desire.tries > TRIES for desire in desires):
+            device.stuck("")

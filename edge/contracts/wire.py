@@ -118,7 +118,22 @@ class DeviceMessage(Message, frozen=True, omit_defaults=True):
     system_mode: Literal["off", "heat", "cool", "auto"] | None = None
 
 
-DeviceField = Literal["brightness", "state", "color_temp", "occupied_heating_setpoint"]
+DeviceField = Literal[
+    "brightness",
+    "state",
+    "color_temp",
+    "occupied_heating_setpoint",
+    "position",
+    "level",
+    "option",
+    "hue",
+    "saturation",
+]
+"""What of a device moves: the four Zigbee2MQTT calls so, a blind, any number, any name, a colour.
+
+In the room's unit: brightness, position (0 open, 100 closed), saturation and a scaled level in
+per cent, color_temp in mired, occupied_heating_setpoint in °C, hue in degrees, state on or off.
+"""
 
 
 class DeviceValue(Message, frozen=True, omit_defaults=True):

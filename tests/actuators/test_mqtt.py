@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from paho.mqtt import publish
 
+from edge.actuators.dialects import Wiring
 from edge.actuators.mqtt import MqttActuator, MqttDriver
 from edge.contracts.base import Value
 from edge.contracts.commands import Command
@@ -18,8 +19,8 @@ from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
 
 ACTUATORS = (
-    MqttActuator("light.main", "ceiling", "brightness"),
-    MqttActuator("climate.setpoint", "radiator", "occupied_heating_setpoint"),
+    MqttActuator("light.main", Wiring("ceiling", "brightness")),
+    MqttActuator("climate.setpoint", Wiring("radiator", "occupied_heating_setpoint")),
 )
 
 
@@ -152,7 +153,7 @@ def test_what_a_hand_set_is_left_for_the_room_to_decide_and_taken_over_without_a
     until(lambda: len(world.asked) > count)
     assert world.asked[count:] == [{"occupied_heating_setpoint": 21.0}]
     assert {"state": "ON", "brightness": 178} not in world.asked[count - 1 :]
-    assert world.driver._desires["light.main"].value == 10
+    assert world.driver._rows["light.main"].desire.value == 10
 
 
 def test_after_the_lease_or_a_release_nothing_is_wanted_any_more(world: World):
@@ -163,7 +164,7 @@ def test_after_the_lease_or_a_release_nothing_is_wanted_any_more(world: World):
     until(lambda: world.reported("climate.setpoint") == 21.0)
     world.wall = 1011.0
     world.driver.release("climate.setpoint")
-    until(lambda: "light.main" not in world.driver._desires)
+    until(lambda: world.driver._rows["light.main"].desire is None)
     count = len(world.asked)
     world.say("ceiling", b'{"state":"ON","brightness":10}')
     world.say("radiator", b'{"occupied_heating_setpoint":17}')
