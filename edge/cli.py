@@ -20,6 +20,7 @@ from edge.plugins.commands import plugin
 from edge.process import logs, stop
 from edge.replay import replay as replayed
 from edge.timeline import Line, Timeline
+from edge.workshop.commands import COMMANDS as WORKSHOP
 
 log = structlog.get_logger()
 
@@ -40,6 +41,8 @@ def main() -> None:
 main.add_command(plugin)
 main.add_command(intents_group)
 main.add_command(policy_group)
+for _command in WORKSHOP:
+    plugin.add_command(_command)
 
 
 @main.command()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install what the commands need and is missing: Debian packages, a Python environment.
-# Usage: bootstrap.sh [python|wasm|peers|all]   (all: packages and Python; the default)
+# Usage: bootstrap.sh [packages|python|wasm|peers|all]   (all: packages and Python; the default)
 # peers: Home Assistant and Node-RED under build/peers, for the figures beside them.
 # Runs any number of times; a second run only compares stamps. Details go to build/bootstrap.log.
 set -euo pipefail
@@ -136,10 +136,20 @@ node_red() {
   printf '%s\n' "$wanted" >"$folder/.stamp"
 }
 
+# What JavaScript plugins are built with; npm is that of the environment beside it.
+javascript() {
+  local wanted folder=wasm_modules
+  wanted=$(stamp_of "$folder/package-lock.json")
+  [ "$(cat "$folder/node_modules/.stamp" 2>/dev/null)" = "$wanted" ] && return
+  say "preparing $folder/node_modules from its lock file"
+  quietly "npm ci" env PATH="$PWD/.venv-wasm/bin:$PATH" npm ci --prefix "$folder"
+  printf '%s\n' "$wanted" >"$folder/node_modules/.stamp"
+}
+
 case ${1:-all} in
   packages) packages ;;
   python) environment .venv lock/dev.txt ;;
-  wasm) environment .venv-wasm lock/wasm.txt ;;
+  wasm) environment .venv-wasm lock/wasm.txt; javascript ;;
   homeassistant) environment build/peers/homeassistant lock/homeassistant.txt ;;
   nodered) node_red ;;
   peers) environment build/peers/homeassistant lock/homeassistant.txt; node_red ;;
