@@ -14,7 +14,7 @@ from cloud_bridge.admin.site import Options, Ports
 from cloud_bridge.config import CloudConfig, read_secret
 from cloud_bridge.ingest import Ingest
 from cloud_bridge.reconcile import Reconciler
-from cloud_bridge.store import EventStore, LookStore, MachineStore, Store, UserStore
+from cloud_bridge.store import EventStore, LookStore, MachineStore, RecordStore, Store, UserStore
 from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms import accel
 from cloud_bridge.vms.answers import answers
@@ -52,7 +52,17 @@ def broker_of(config: CloudConfig) -> Broker:
 def templates_of(config: CloudConfig) -> Mapping[str, Template]:
     """Return what machines may be made of."""
     return {
-        name: Template(name, each.memory_mib, each.vcpus, each.lead_s, each.grace_s, each.boot_s)
+        name: Template(
+            name,
+            each.memory_mib,
+            each.vcpus,
+            each.lead_s,
+            each.grace_s,
+            each.boot_s,
+            each.gpus,
+            each.cost_per_hour,
+            each.approve_above if each.approve_above >= 0 else float("inf"),
+        )
         for name, each in config.templates.items()
     }
 
@@ -64,7 +74,14 @@ def provider_of(config: CloudConfig) -> LibvirtProvider:
         for name, each in config.templates.items()
     }
     section = config.provider
-    limits = Limits(section.memory_mib, section.reserve_mib, section.boots)
+    limits = Limits(
+        section.memory_mib,
+        section.reserve_mib,
+        section.boots,
+        section.vcpus,
+        section.gpus,
+        section.per_organiser,
+    )
     return LibvirtProvider(section.uri, config.name, images, limits)
 
 
@@ -153,6 +170,7 @@ class ReconcileProcess:
             f"{config.name}-reconcile",
             self._provider,
             MachineStore(self._store),
+            RecordStore(self._store),
             self._link,
             templates_of(config),
         )

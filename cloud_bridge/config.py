@@ -44,12 +44,18 @@ class StoreSection(_Section, frozen=True):
 
 
 class ProviderSection(_Section, frozen=True):
-    """The libvirt that runs the machines. 0 for memory_mib and boots: what the host has."""
+    """The libvirt that runs the machines. 0 for memory_mib and boots: what the host has.
+
+    vcpus, per_organiser: 0 for any number.
+    """
 
     uri: Name = "qemu:///embed?root=machines"
     memory_mib: Annotated[int, Meta(ge=0, le=16_777_216)] = 0
     reserve_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024
     boots: Annotated[int, Meta(ge=0, le=256)] = 0
+    vcpus: Annotated[int, Meta(ge=0, le=65536)] = 0
+    gpus: Annotated[int, Meta(ge=0, le=64)] = 0
+    per_organiser: Annotated[int, Meta(ge=0, le=1000)] = 0
 
 
 class TemplateSection(_Section, frozen=True):
@@ -63,6 +69,9 @@ class TemplateSection(_Section, frozen=True):
     lead_s: Seconds = 300.0
     grace_s: Seconds = 300.0
     boot_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
+    gpus: Annotated[int, Meta(ge=0, le=16)] = 0
+    cost_per_hour: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
+    approve_above: Annotated[float, Meta(ge=-1.0, le=1e9)] = -1.0
 
 
 class AdminSection(_Section, frozen=True):

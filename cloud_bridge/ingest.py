@@ -36,6 +36,8 @@ GROUP_LIMIT = 1000
 WANTED_LIMIT = 500
 """Machines of one room's snapshot."""
 LEAD_LIMIT_S = 7 * 86400.0
+NAME_LIMITS = (1024, 1024, 128, 64)
+"""Of meeting, title, template and owner, characters."""
 SEQUENCE_LIMIT = 2**53
 
 _events = msgspec.json.Decoder(EventMessage)
@@ -86,7 +88,8 @@ def _check_wanted(machine: WantedMachine) -> None:
         raise UnusableError(f"machine {machine.key} from {machine.start} to {machine.end}")
     if not 0 <= machine.lead_s <= LEAD_LIMIT_S:
         raise UnusableError(f"machine {machine.key}: {machine.lead_s} s before the start")
-    if len(machine.meeting) > 1024 or len(machine.template) > 128 or len(machine.title) > 1024:
+    names = (machine.meeting, machine.title, machine.template, machine.owner)
+    if any(len(name) > limit for name, limit in zip(names, NAME_LIMITS, strict=True)):
         raise UnusableError(f"machine {machine.key}: a name of it is too long")
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from cloud_bridge.types import Standing
 from edge.contracts.wire import MachineReport, MachinesMessage
 
@@ -52,17 +54,9 @@ def _report(standing: Standing, old: MachineReport | None, wall: float) -> Machi
         standing.address,
         standing.until,
         standing.detail,
+        standing.next_start,
+        standing.smaller,
     )
     if old is None:
         return new
-    same = MachineReport(
-        new.key,
-        new.meeting,
-        new.template,
-        new.phase,
-        old.at,
-        new.address,
-        new.until,
-        new.detail,
-    )
-    return old if same == old else new
+    return old if msgspec.structs.replace(new, at=old.at) == old else new

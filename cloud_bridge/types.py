@@ -1,6 +1,7 @@
 """What the plan, the reconciler and the providers share: machines, templates, attempts, actions."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge.contracts.wire import MachinePhase, WantedMachine
@@ -14,8 +15,10 @@ by itself or was recorded and is not there. Only booting and ready machines run 
 class Template:
     """What a machine is made of. Times: seconds.
 
-    lead_s: how long before a meeting it is begun; grace_s: how long it outlives the lease;
-    boot_s: after this long without an answer the attempt has failed.
+    lead_s: how long before a meeting it is begun until boots were measured; grace_s: how long it
+    outlives the lease; boot_s: after this long without an answer the attempt has failed;
+    cost_per_hour: in the operator's own money; approve_above: a machine that costs more for its
+    whole time waits for a person's yes (0: each one).
     """
 
     name: str
@@ -24,6 +27,9 @@ class Template:
     lead_s: float = 300.0
     grace_s: float = 300.0
     boot_s: float = 120.0
+    gpus: int = 0
+    cost_per_hour: float = 0.0
+    approve_above: float = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +69,49 @@ class Attempt:
     reason: str = ""
 
 
+ApprovalState = Literal["asked", "granted", "denied", "lapsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's answer about one key, or the question. Times: wall seconds.
+
+    lapsed: nobody answered before `deadline`, which is a no that a person may still turn.
+    """
+
+    key: str
+    state: ApprovalState
+    deadline: float
+    who: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What a provider may hold. memory_mib: of all guests together; boots: at once."""
+    """What a provider may hold. memory_mib: of all guests together; boots: at once.
+
+    vcpus: of all guests together, 0 for any; per_owner: machines of one organiser, 0 for any.
+    """
 
     memory_mib: int
     boots: int
+    vcpus: int = 0
+    gpus: int = 0
+    per_owner: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What was written down that a plan rests on.
+
+    boots: template -> measured seconds from request to answer, of late; heard: key -> wall
+    instant at which it was first wanted: who came first is admitted first.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    boots: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    heard: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +169,34 @@ class Forget:
     key: str
 
 
-Action = Create | Renew | Delete | GiveUp | Forget
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Legal once for a wanted key that costs more than goes without asking."""
+
+    key: str
+    deadline: float
+    meeting: str
+    template: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """Legal when a question was not answered before its deadline."""
+
+    key: str
+
+
+Action = Create | Renew | Delete | GiveUp | Forget | Ask | Lapse
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where one machine of one room stands, for the room to show. until: wall seconds."""
+    """Where one machine of one room stands, for the room to show. until: wall seconds.
+
+    When refused for want of room: next_start, an instant at which it would fit (0: none found);
+    smaller: a template that fits ("": none).
+    """
 
     room: str
     key: str
@@ -141,6 +206,8 @@ class Standing:
     until: float
     address: str = ""
     detail: str = ""
+    next_start: float = 0.0
+    smaller: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,16 @@ import structlog
 from prometheus_client import Counter
 
 from cloud_bridge.plan import failed
-from cloud_bridge.store import MachineStore
+from cloud_bridge.store import MachineStore, RecordStore
 from cloud_bridge.types import (
     Action,
+    Ask,
     Attempt,
     Create,
     Delete,
     Forget,
     GiveUp,
+    Lapse,
     Machine,
     Renew,
 )
@@ -31,11 +33,17 @@ class Acts:
     """Carries actions out for `owner`; VmError of a creation becomes a row, others are raised."""
 
     def __init__(
-        self, owner: str, provider: Provider, store: MachineStore, now: Callable[[], Now]
+        self,
+        owner: str,
+        provider: Provider,
+        store: MachineStore,
+        records: RecordStore,
+        now: Callable[[], Now],
     ) -> None:
         self._owner = owner
         self._provider = provider
         self._store = store
+        self._records = records
         self._now = now
 
     def do(self, action: Action) -> None:
@@ -63,6 +71,14 @@ class Acts:
                 log.error("machine given up", key=key, reason=reason)
             case Forget(key):
                 self._store.forget_attempts(key)
+            case Ask():
+                self._records.ask(action, self._now().wall)
+                log.info(
+                    "a person is asked", key=action.key, meeting=action.meeting, cost=action.cost
+                )
+            case Lapse(key):
+                self._records.lapse(key, self._now().wall)
+                log.warning("nobody said yes in time", key=key)
 
     def _create(self, spec: Create) -> None:
         now = self._now()

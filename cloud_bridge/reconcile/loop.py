@@ -15,10 +15,11 @@ from cloud_bridge.reconcile.census import census, remembered
 from cloud_bridge.reconcile.clock import Clock
 from cloud_bridge.reconcile.readiness import Readiness
 from cloud_bridge.reconcile.workers import Workers
-from cloud_bridge.store import MachineStore, StoreError
-from cloud_bridge.types import Machine, Plan, Template
+from cloud_bridge.store import MachineStore, RecordStore, StoreError
+from cloud_bridge.types import Machine, Plan, Records, Template, Wanted
 from cloud_bridge.vms.base import Provider, VmError
 from edge.contracts import topics
+from edge.contracts.base import Now
 from edge.contracts.wire import MachinesMessage
 from edge.process.backoff import Backoff
 from edge.process.link import Link
@@ -42,6 +43,7 @@ class Reconciler:
         owner: str,
         provider: Provider,
         store: MachineStore,
+        records: RecordStore,
         link: Link,
         templates: Mapping[str, Template],
         clock: Clock | None = None,
@@ -50,6 +52,7 @@ class Reconciler:
         self._owner = owner
         self._provider = provider
         self._store = store
+        self._records = records
         self._link = link
         self._templates = templates
         self._clock = clock or Clock()
@@ -57,10 +60,12 @@ class Reconciler:
         self._stop = threading.Event()
         self._again = threading.Event()
         self._readiness = Readiness(self._wake.set)
-        acts = Acts(owner, provider, store, self._clock.now)
+        acts = Acts(owner, provider, store, records, self._clock.now)
         self._workers = Workers(workers, acts.do, self._wake.set)
         self._told: dict[str, MachinesMessage] = {}
-        self._stamp: tuple[tuple[str, int, float], ...] = ()
+        self._stamp: tuple[object, ...] = ()
+        self._booting: dict[str, float] = {}
+        """Token -> when a machine was begun that we saw boot and did not see answer yet."""
         self._due_mono = 0.0
         self._trouble = "not started"
         self._last = time.monotonic()
@@ -122,19 +127,20 @@ class Reconciler:
             now = time.monotonic()
             if now >= min(period_end, self._due_mono):
                 return
-            if self._store.wanted_stamp() != self._stamp:
+            if self._seen() != self._stamp:
                 return
 
     def _compare(self) -> None:
         with CYCLE.time():
             self._wake.clear()
-            self._stamp = self._store.wanted_stamp()
+            self._stamp = self._seen()
             machines = self._census()
             now = self._clock.now()
+            wanted = self._store.wanted()
             planned = plan(
-                self._store.wanted(),
+                wanted,
                 machines,
-                self._store.attempts(),
+                self._written(wanted, now),
                 self._templates,
                 self._provider.capacity(),
                 now,
@@ -144,6 +150,19 @@ class Reconciler:
             for action in planned.actions:
                 if not self._stop.is_set():
                     self._workers.give(action)
+
+    def _seen(self) -> tuple[object, ...]:
+        """Return what changes when a room wants something else or a person answered."""
+        return (*self._store.wanted_stamp(), *self._records.approvals())
+
+    def _written(self, wanted: Wanted, now: Now) -> Records:
+        """Return what was written down that the plan rests on."""
+        return Records(
+            tuple(self._store.attempts()),
+            self._records.approvals(),
+            self._records.boots(),
+            self._records.heard({row.key for _, row in wanted.rows}, now.wall),
+        )
 
     def _census(self) -> list[Machine]:
         # Asked before the list: what is done meanwhile is in the list, or found the next time.
@@ -156,6 +175,7 @@ class Reconciler:
         ours = [machine for machine in listed if machine.ours and machine.phase == "booting"]
         self._readiness.watch(remembered(machine, notes.get(machine.key)) for machine in ours)
         machines = census(listed, written, busy, elsewhere, self._readiness, self._templates, now)
+        self._time_boots(machines, now)
         for machine in machines:
             note = notes.get(machine.key)
             fresh = note is None or not note.begun or note.machine.token != machine.token
@@ -167,6 +187,20 @@ class Reconciler:
             count = sum(machine.ours and machine.phase == phase for machine in machines)
             MACHINES.labels(phase).set(count)
         return machines
+
+    def _time_boots(self, machines: list[Machine], now: Now) -> None:
+        """Note how long each boot took that we saw begin, until it answered or was given up."""
+        for machine in machines:
+            if not machine.ours:
+                continue
+            if machine.phase == "booting":
+                self._booting[machine.token] = machine.created
+            elif machine.phase in ("ready", "dead", "ending"):
+                began = self._booting.pop(machine.token, None)
+                if began is not None and now.trusted:
+                    self._records.booted(machine.template, max(0.0, now.wall - began), now.wall)
+        here = {machine.token for machine in machines}
+        self._booting = {token: at for token, at in self._booting.items() if token in here}
 
     def _tell(self, planned: Plan, wall: float) -> None:
         changed = status.messages(planned.standings, self._told, wall)

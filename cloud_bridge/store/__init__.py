@@ -4,6 +4,7 @@ from cloud_bridge.store.base import Store, StoreError
 from cloud_bridge.store.events import DeadLetter, EventStore, Row, Snapshot
 from cloud_bridge.store.looking import LookStore
 from cloud_bridge.store.machines import Intended, MachineStore
+from cloud_bridge.store.records import Question, RecordStore
 from cloud_bridge.store.users import UserStore
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "Intended",
     "LookStore",
     "MachineStore",
+    "Question",
+    "RecordStore",
     "Row",
     "Snapshot",
     "Store",

@@ -80,6 +80,40 @@ attempts = Table(
     Column("reason", String(512), nullable=False),
 )
 
+# Questions to a person about costly machines, and the answers, which are kept to be looked up.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("deadline", Float, nullable=False),
+    Column("meeting", String(1024), nullable=False),
+    Column("template", String(128), nullable=False),
+    Column("cost", Float, nullable=False),
+    Column("asked", Float, nullable=False),
+    Column("answered", Float, nullable=False, default=0.0),
+    Column("who", String(64), nullable=False, default=""),
+    Column("reason", String(512), nullable=False, default=""),
+)
+
+# Seconds from the request for a machine to its answer, or to giving up on one.
+boots = Table(
+    "boots",
+    metadata,
+    Column("number", NUMBER, primary_key=True, autoincrement=True),
+    Column("template", String(128), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
+
+# When a key was first wanted: who came first is admitted first.
+heard = Table(
+    "heard",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("at", Float, nullable=False),
+)
+
 intended = Table(
     "intended",
     metadata,

@@ -38,12 +38,16 @@ EMULATOR = "qemu-system-x86_64"
 class Limits:
     """What guests may take. boots: at once, 0 for one a core.
 
-    memory_mib: of all guests together, 0 for what the host has less `reserve_mib`.
+    memory_mib: of all guests together, 0 for what the host has less `reserve_mib`; vcpus,
+    per_owner: 0 for any number.
     """
 
     memory_mib: int = 0
     reserve_mib: int = 1024
     boots: int = 0
+    vcpus: int = 0
+    gpus: int = 0
+    per_owner: int = 0
 
 
 class LibvirtProvider:
@@ -132,7 +136,11 @@ class LibvirtProvider:
         limits = self._limits
         free = max(0, memory - limits.reserve_mib)
         return Capacity(
-            min(limits.memory_mib, free) if limits.memory_mib else free, limits.boots or cores
+            min(limits.memory_mib, free) if limits.memory_mib else free,
+            limits.boots or cores,
+            limits.vcpus,
+            limits.gpus,
+            limits.per_owner,
         )
 
     def close(self) -> None:

@@ -53,6 +53,14 @@ def machine_key(organisation: str, uid: str, recurrence_id: str) -> str:
     return str(uuid5(MACHINE_NAMESPACE, f"{organisation}\n{uid}\n{recurrence_id}"))
 
 
+@lru_cache(maxsize=1024)
+def pseudonym(organisation: str, person: str) -> str:
+    """Return a name for a person that is the same in every room and tells nobody who it is."""
+    return (
+        str(uuid5(MACHINE_NAMESPACE, f"{organisation}\nperson\n{person.lower()}")) if person else ""
+    )
+
+
 def finite(value: float, low: float, high: float, what: str) -> float:
     """Return `value` as float, or raise ContractError when it is NaN or outside [low, high]."""
     number = float(value)

@@ -10,7 +10,11 @@ MachinePhase = Literal[
 
 
 class MachineReport(Message, frozen=True, omit_defaults=True):
-    """One machine as the service sees it. Times: wall seconds. `address`: host:port once ready."""
+    """One machine as the service sees it. Times: wall seconds. `address`: host:port once ready.
+
+    When refused for want of room: next_start, an instant at which the meeting could have it (0:
+    none found); smaller: a template that fits ("": none).
+    """
 
     key: str
     meeting: str
@@ -20,6 +24,8 @@ class MachineReport(Message, frozen=True, omit_defaults=True):
     address: str = ""
     until: float = 0.0
     detail: str = ""
+    next_start: float = 0.0
+    smaller: str = ""
 
 
 class MachinesMessage(Message, frozen=True, omit_defaults=True):
@@ -33,7 +39,8 @@ class MachinesMessage(Message, frozen=True, omit_defaults=True):
 class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A machine one meeting wants. `end` is the latest the room wants it; no grace included.
 
-    lead_s: begun at least this long before the start; the template's own lead may be longer.
+    lead_s: begun at least this long before the start, longer if its boot takes longer. owner: a
+    pseudonym of the organiser, the same in every room; "" when unknown.
     """
 
     key: str
@@ -43,6 +50,7 @@ class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unkno
     end: float
     title: str = ""
     lead_s: float = 0.0
+    owner: str = ""
 
 
 class WantedMessage(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

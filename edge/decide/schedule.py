@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from edge.contracts.base import Now, Value, machine_key
+from edge.contracts.base import Now, Value, machine_key, pseudonym
 from edge.contracts.commands import Proposal
 from edge.contracts.wire import WantedMachine
 from edge.decide.intents import Intent, choose
@@ -53,6 +53,7 @@ def machines(
             end=life.end,
             title=meeting.title,
             lead_s=intent.vm_lead_s,
+            owner=pseudonym(organisation, meeting.organiser),
         )
         wanted[VM + key] = (machine, intent)
     return wanted

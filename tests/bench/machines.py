@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cloud_bridge.plan import plan
-from cloud_bridge.types import Capacity, Create, Machine, Template, Wanted
+from cloud_bridge.types import Capacity, Create, Machine, Records, Template, Wanted
 from cloud_bridge.vms import accel
 from cloud_bridge.vms.answers import answers
 from cloud_bridge.vms.domain import Host, Image, Tag, command_line
@@ -148,7 +148,7 @@ def planning() -> None:
         wanted = Wanted(frozenset("a"), tuple(rows))
         seconds = timed(
             lambda wanted=wanted, machines=machines: plan(  # type: ignore[misc]
-                wanted, machines, (), templates, Capacity(10**6, 2), Now(T0, 0.0)
+                wanted, machines, Records(), templates, Capacity(10**6, 2), Now(T0, 0.0)
             )
         )
         tell(f"plan of {count} meetings", seconds * 1e3, "ms")

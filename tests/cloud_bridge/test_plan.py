@@ -15,6 +15,7 @@ from cloud_bridge.types import (
     GiveUp,
     Machine,
     Plan,
+    Records,
     Renew,
     Wanted,
 )
@@ -42,7 +43,7 @@ def ask(
     capacity: Capacity = CAPACITY,
 ) -> Plan:
     instant = at if isinstance(at, Now) else now(at)
-    return plan(wants, machines, attempts, TEMPLATES, capacity, instant)
+    return plan(wants, machines, Records(attempts), TEMPLATES, capacity, instant)
 
 
 def create(key: str = "k", rooms: tuple[str, ...] = ("a",), end: float = 2000) -> Create:
@@ -201,12 +202,12 @@ def test_an_unknown_template_is_refused_with_the_known_ones() -> None:
     standing = ask(wanted(row(template="huge")), 800).standings[0]
     assert standing.phase == "refused"
     assert standing.detail == "no template 'huge'; known: big, small"
-    empty = plan(wanted(row()), (), (), {}, CAPACITY, now(800)).standings[0]
+    empty = plan(wanted(row()), (), Records(), {}, CAPACITY, now(800)).standings[0]
     assert empty.detail == "no template 'small'; known: none"
 
 
 def test_a_machine_whose_template_left_the_configuration_lives_on() -> None:
-    kept = plan(wanted(row()), (machine(),), (), {}, CAPACITY, now(1500))
+    kept = plan(wanted(row()), (machine(),), Records(), {}, CAPACITY, now(1500))
     assert kept.actions == ()
 
 

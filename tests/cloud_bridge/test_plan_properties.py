@@ -15,6 +15,7 @@ from cloud_bridge.types import (
     GiveUp,
     Machine,
     Plan,
+    Records,
     Renew,
     Wanted,
 )
@@ -81,7 +82,7 @@ class World:
         return plan(
             self.wanted,
             self.machines.values(),
-            self.attempts.values(),
+            Records(tuple(self.attempts.values())),
             TEMPLATES,
             self.capacity,
             self.now,

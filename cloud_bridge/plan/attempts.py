@@ -1,0 +1,16 @@
+"""What a failure at one key means for the next attempt at it. Pure."""
+
+from cloud_bridge.types import Attempt
+from edge.contracts.base import Now
+
+MAX_ATTEMPTS = 5
+RETRY_FIRST_S, RETRY_CAP_S = 2.0, 300.0
+
+
+def failed(before: Attempt | None, key: str, reason: str, now: Now) -> Attempt:
+    """Return the row after one more failure: its wait doubles, spread by the key, up to 5 min."""
+    attempts = 1 if before is None else before.attempts + 1
+    base = min(RETRY_CAP_S, RETRY_FIRST_S * 2.0 ** min(attempts - 1, 16))
+    # Spread without chance: keys that fail together do not come back together.
+    spread = sum(key.encode()) % 32 / 64
+    return Attempt(key, attempts, now.wall + base * (1 - spread), reason=reason)

@@ -1,0 +1,66 @@
+"""What plans rest on, in a real database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cloud_bridge.store import RecordStore, Store
+from cloud_bridge.store.records import ANSWERS_KEPT_S, BOOTS_KEPT
+from cloud_bridge.types import Approval, Ask
+
+ASK = Ask("k", 100.0, "m", "small", 12.5)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[RecordStore]:
+    store = Store(f"sqlite:///{tmp_path}/cloud.db")
+    yield RecordStore(store)
+    store.close()
+
+
+def test_a_question_is_kept_as_it_was_first_asked(records: RecordStore) -> None:
+    records.ask(ASK, 10.0)
+    records.ask(Ask("k", 500.0, "m", "small", 1.0), 20.0)
+    assert records.approvals() == (Approval("k", "asked", 100.0),)
+    (question,) = records.questions()
+    assert (question.cost, question.asked, question.answered) == (12.5, 10.0, 0.0)
+
+
+def test_an_answer_is_given_once_and_names_who_and_why(records: RecordStore) -> None:
+    records.ask(ASK, 10.0)
+    assert records.answer("k", yes=False, who="ines", reason="budget", now=20.0)
+    assert not records.answer("k", yes=True, who="otto", reason="", now=30.0)
+    assert records.approvals() == (Approval("k", "denied", 100.0, "ines", "budget"),)
+    assert not records.answer("unknown", yes=True, who="otto", reason="", now=30.0)
+
+
+def test_a_question_that_lapsed_may_still_be_granted(records: RecordStore) -> None:
+    records.ask(ASK, 10.0)
+    records.lapse("k", 100.0)
+    assert records.approvals()[0].state == "lapsed"
+    assert records.answer("k", yes=True, who="ines", reason="", now=110.0)
+    records.lapse("k", 120.0)
+    assert records.approvals()[0].state == "granted"
+
+
+def test_last_quarters_answers_are_forgotten(records: RecordStore) -> None:
+    records.ask(ASK, 10.0)
+    records.ask(Ask("new", 100.0, "m", "small", 1.0), 11.0 + ANSWERS_KEPT_S)
+    assert [question.approval.key for question in records.questions()] == ["new"]
+
+
+def test_the_last_boots_of_each_template_are_kept(records: RecordStore) -> None:
+    for number in range(BOOTS_KEPT + 3):
+        records.booted("small", float(number), 10.0)
+    records.booted("big", 7.0, 10.0)
+    kept = records.boots()
+    assert kept["big"] == (7.0,)
+    assert kept["small"] == tuple(float(n) for n in range(3, BOOTS_KEPT + 3))
+
+
+def test_when_a_key_was_first_wanted_is_kept_while_it_is_wanted(records: RecordStore) -> None:
+    assert records.heard({"a", "b"}, 10.0) == {"a": 10.0, "b": 10.0}
+    assert records.heard({"b", "c"}, 20.0) == {"b": 10.0, "c": 20.0}
+    assert records.heard({"a"}, 30.0) == {"a": 30.0}
+    assert records.heard((), 40.0) == {}
