@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge.actuators.dialects import DialectError, Wiring, channel
+from edge.config_drivers import device_mistakes
 from edge.config_intents import resolve
 from edge.config_schema import ActuatorSection, RoomConfig
 from edge.contracts.base import ContractError, Value
@@ -95,6 +96,7 @@ def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
         if template not in templates:
             known = ", ".join(templates) or "none"
             yield ("machines", "cost_per_h", template), f"only for the room's templates: {known}"
+    yield from device_mistakes(config)
     for plugin in config.plugins.settings:
         if plugin not in config.plugins.enabled:
             enabled = ", ".join(config.plugins.enabled) or "none"
@@ -128,9 +130,9 @@ def _actuator_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:
         return
     if "/" in actuator.name:
         yield "name", 'letters, digits, ".", "-" and "_"; "/" is for the driver vm'
-    if not actuator.device:
+    if actuator.driver == "mqtt" and not actuator.device:
         yield "device", "the device's name on the room's broker"
-    if actuator.field is None:
+    if actuator.driver == "mqtt" and actuator.field is None:
         yield "field", "what of the device moves, such as brightness"
     if actuator.device and actuator.wiring is not None:
         yield from _wiring_mistakes(actuator, actuator.wiring)

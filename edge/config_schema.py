@@ -7,23 +7,13 @@ import msgspec
 from msgspec import Meta
 
 from edge.actuators.dialects import Dialect, Wiring
-from edge.contracts.base import StrictMessage, Value
+from edge.config_devices import BacnetSection, CecSection, MixerSection, ViscaSection
+from edge.config_types import ActuatorName, Identifier, Name, Part, Period, Port, Seconds, Within
+from edge.config_types import Section as _Section
+from edge.contracts.base import Value
 from edge.contracts.entity import Entity
 from edge.contracts.gating import GateRule
 from edge.contracts.wire import DeviceField
-
-Identifier = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-ActuatorName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.-]*(/\*)?\Z", max_length=64)]
-Port = Annotated[int, Meta(ge=1, le=65535)]
-Part = Annotated[float, Meta(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Meta(ge=0.0, le=7 * 86400.0)]
-Within = Annotated[float, Meta(gt=0.0, le=100.0)]
-Period = Annotated[float, Meta(ge=0.1, le=3600.0)]
-
-
-class _Section(StrictMessage, frozen=True, forbid_unknown_fields=True):
-    """A table of the file: an unknown key is an error."""
 
 
 class RoomSection(_Section, frozen=True):
@@ -87,12 +77,14 @@ class MicrophoneSection(_Section, frozen=True):
 class ActuatorSection(_Section, frozen=True):
     """One thing the room may move, with its limits; `fallback` is its value at rest.
 
+    part: what of its device it moves, for the drivers that have a table of their own.
     dialect to entity: for the driver mqtt, as edge.actuators.dialects.Wiring knows them.
     """
 
     name: ActuatorName
-    driver: Literal["mqtt", "vm"]
+    driver: Literal["mqtt", "vm", "visca", "mixer", "bacnet", "cec"]
     device: str = ""
+    part: Annotated[str, Meta(max_length=64)] = ""
     field: DeviceField | None = None
     dialect: Dialect = "zigbee2mqtt"
     key: str = ""
@@ -255,6 +247,10 @@ class RoomConfig(_Section, frozen=True):
     camera: CameraSection = CameraSection()
     microphone: MicrophoneSection = MicrophoneSection()
     actuators: tuple[ActuatorSection, ...] = ()
+    visca: tuple[ViscaSection, ...] = ()
+    mixer: MixerSection = MixerSection()
+    bacnet: BacnetSection = BacnetSection()
+    cec: CecSection = CecSection()
     meetings: MeetingsSection = MeetingsSection()
     fusion: FusionSection = FusionSection()
     plugins: PluginsSection = PluginsSection()

@@ -7,12 +7,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge import models
 from edge.config import RoomConfig, read_secret
 from edge.config_schema import BrokerSection
+from edge.doctor_devices import devices
+from edge.findings import Finding
 from edge.perception.errors import PerceptionError
 from edge.perception.tflite import read_checked
 from edge.plugins.errors import PluginError
@@ -26,16 +27,6 @@ from edge.signals.video import Video, without_password
 
 ANSWER_S = 3.0
 FREE_BYTES = 200 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. advice: what to do when it is not ok."""
-
-    name: str
-    ok: bool
-    detail: str
-    advice: str = ""
 
 
 def examine(config: RoomConfig) -> tuple[Finding, ...]:
@@ -216,5 +207,5 @@ def plugins(config: RoomConfig) -> Iterator[Finding]:
 
 Check = Callable[[RoomConfig], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
-    camera, microphone, brokers, calendar, clock, model_files, disk, plugins,
+    camera, microphone, brokers, calendar, clock, model_files, disk, plugins, devices,
 )  # fmt: skip

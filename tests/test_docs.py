@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -11,8 +12,12 @@ import click
 import msgspec
 import pytest
 
+from edge.config import load_room
 from edge.config_schema import IntentSection, RoomConfig, SloSection
+from edge.drivers import Drivers
+from edge.process.link import Broker, Link
 
+LINK = Link("devices", Broker("127.0.0.1", 9))
 ROOT = Path(__file__).parents[1]
 
 
@@ -38,13 +43,27 @@ def written(table, prefix=""):
                 yield from written(inner, f"{prefix}{key}.")
 
 
+def with_examples(text):
+    """Take the "#" away from settings that are commented out; comments have a blank after it."""
+    return re.sub(r"(?m)^#(?=[\[a-z])", "", text)
+
+
 def test_every_setting_of_a_room_stands_in_the_shipped_file_with_a_comment():
-    text = (ROOT / "config/room.toml").read_text()
+    text = with_examples((ROOT / "config/room.toml").read_text())
     missing = set(settings(RoomConfig)) - set(written(tomllib.loads(text)))
     # An entity's keys are Home Assistant's own, as its documents list them.
     assert {key for key in missing if not key.startswith("actuators.entity.")} == set()
     assert "[actuators.entity]" in text
     assert text.count("#") > 60
+
+
+def test_what_the_shipped_file_shows_as_examples_is_a_room_that_starts(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "wasm_modules").mkdir()
+    path = tmp_path / "config/room.toml"
+    path.write_text(with_examples(path.read_text()))
+    names = {driver.name for driver in Drivers(load_room(path), LINK, print, print).all}
+    assert names == {"driver:vm", "driver:mqtt", "driver:visca"}
 
 
 def test_every_setting_of_an_intent_stands_in_the_shipped_file():

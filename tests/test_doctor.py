@@ -8,9 +8,13 @@ import pytest
 
 from edge import doctor
 from edge.config import load_room
+from edge.config_devices import ViscaSection
+from edge.config_schema import ActuatorSection
 from edge.doctor import examine
 from tests.world.mosquitto import Mosquitto, free_port
+from tests.world.peer import Peer
 from tests.world.servers import Radicale
+from tests.world.waiting import until
 
 ROOT = Path(__file__).parents[1]
 
@@ -167,3 +171,15 @@ def test_the_clock_is_vouched_for_by_somebody(room, tmp_path, monkeypatch):
     assert "clock chip" in one(room, doctor.clock).detail
     (tmp_path / "marker").touch()
     assert "network time" in one(room, doctor.clock).detail
+
+
+def test_a_ptz_camera_that_answers_and_one_that_does_not(room):
+    port = free_port()
+    table = ViscaSection("ptz", "127.0.0.1", port=port, presets={"home": 0})
+    row = ActuatorSection("camera.preset", "visca", "ptz", "preset", values=("home",))
+    config = msgspec.structs.replace(room, visca=(table,), actuators=(row,))
+    assert not one(config, doctor.devices).ok
+    with Peer("tests.world.ptz", f"--udp={port}"):
+        until(lambda: one(config, doctor.devices).ok, what="the camera answers")
+    unused = msgspec.structs.replace(room, visca=(table,), actuators=())
+    assert list(doctor.devices(unused)) == []

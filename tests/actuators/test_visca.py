@@ -2,8 +2,6 @@
 
 import socket
 import struct
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +17,7 @@ from edge.actuators.visca.link import UdpLink
 from edge.actuators.visca.tcp import TcpLink
 from tests.actuators.device_room import DeviceRoom
 from tests.world.mosquitto import free_port
+from tests.world.peer import Peer
 from tests.world.waiting import until
 
 PRESETS = {"home": 0, "table": 1, "presenter": 2}
@@ -60,14 +59,12 @@ class Camera:
         self._stack = stack
 
     def start(self, *options: str) -> None:
-        line = [sys.executable, "-m", "tests.world.ptz", f"--udp={self.udp}", f"--tcp={self.tcp}"]
-        self.process = subprocess.Popen([*line, *options])
-        self._stack.callback(self.stop)
+        ports = (f"--udp={self.udp}", f"--tcp={self.tcp}")
+        self._peer = self._stack.enter_context(Peer("tests.world.ptz", *ports, *options))
         until(self._answers, what="the camera answers")
 
     def stop(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
+        self._peer.kill()
 
     def _answers(self) -> bool:
         try:

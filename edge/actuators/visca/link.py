@@ -9,6 +9,7 @@ from edge.actuators.errors import DeviceLostError, DeviceRefusedError, UnknownRe
 from edge.actuators.visca import frames
 from edge.actuators.visca.frames import Reply
 
+PORT = 52381
 ANSWER_S = 0.25
 ATTEMPTS = 3
 KEPT = 16

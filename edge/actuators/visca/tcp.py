@@ -9,6 +9,7 @@ from edge.actuators.visca import frames
 from edge.actuators.visca.frames import Reply
 from edge.actuators.visca.link import accepted, away, silent
 
+PORT = 5678
 ANSWER_S = 0.7
 KEPT = 16
 

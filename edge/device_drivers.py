@@ -1,0 +1,52 @@
+"""Devices that are not on the room's broker: from their tables to their drivers.
+
+A library is imported only by a room that has such a device.
+"""
+
+from collections.abc import Callable
+
+from edge.actuators.driver import Driver
+from edge.actuators.follower import DeviceDriver, Follower
+from edge.actuators.visca.camera import CameraPort, CameraSettings
+from edge.actuators.visca.link import PORT, CameraLink, UdpLink
+from edge.actuators.visca.tcp import PORT as TCP_PORT
+from edge.actuators.visca.tcp import TcpLink
+from edge.config import RoomConfig
+from edge.config_devices import ViscaSection
+from edge.config_schema import ActuatorSection
+from edge.contracts.signals import Signal
+
+Post = Callable[[Signal], None]
+Wall = Callable[[], float]
+
+
+def visca(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
+    """Return the driver of the room's PTZ cameras, None when there are none."""
+    followers = []
+    for camera in config.visca:
+        rows = _rows(config, "visca", camera.name)
+        parts = {row.part: row.name for row in rows}
+        if not parts:
+            continue
+        settings = CameraSettings(
+            camera.presets, parts.get("preset", ""), parts.get("shutter", ""),
+            camera.privacy, camera.poll_s,
+        )  # fmt: skip
+        name, port = f"driver:visca:{camera.name}", CameraPort(camera_link(camera), settings)
+        followers.append(Follower(name, camera.name, _names(rows), port, post, wall=wall))
+    return DeviceDriver("driver:visca", followers) if followers else None
+
+
+def camera_link(camera: ViscaSection) -> CameraLink:
+    """Return the way to a camera as its table says."""
+    if camera.transport == "udp":
+        return UdpLink(camera.host, camera.port or PORT)
+    return TcpLink(camera.host, camera.port or TCP_PORT)
+
+
+def _rows(config: RoomConfig, driver: str, device: str = "") -> list[ActuatorSection]:
+    return [a for a in config.actuators if a.driver == driver and device in ("", a.device)]
+
+
+def _names(rows: list[ActuatorSection]) -> tuple[str, ...]:
+    return tuple(row.name for row in rows)
