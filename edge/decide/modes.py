@@ -3,6 +3,7 @@
 A mode is entered when its cause is there and left by itself when the cause is gone.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,10 +13,11 @@ from edge.contracts.signals import Booted, PluginAnswered, PluginFailed, Signal
 from edge.decide.arbiter import Holdings
 from edge.decide.pause import Pause
 from edge.decide.schedule import VM
-from edge.fusion.evidence import fresh
 from edge.fusion.state import FusionRules, RoomState
 
 SENSES = ("camera", "microphone", "occupancy")
+SILENT = 3.0
+"""A sense has fallen silent when it is this many times older than what still counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +119,23 @@ def _blind(view: View) -> bool:
 def _models(view: View) -> bool:
     if _blind(view):
         return False
-    room, rules, mono = view.room, view.rules, view.now.mono
+    silent = any(view.now.mono >= at for at in silences(view.room, view.rules))
+    return silent or any(view.lost(sense) for sense in SENSES)
+
+
+def silences(room: RoomState, rules: FusionRules) -> list[float]:
+    """Return the monotonic instants at which each sense that spoke counts as silent."""
     heard = (
         (room.people, rules.people_stale_s),
         (room.voice, rules.voice_stale_s),
         (room.estimate, rules.estimate_stale_s),
     )
-    stale = any(x is not None and fresh(x, limit, mono) is None for x, limit in heard)
-    return stale or any(view.lost(sense) for sense in SENSES)
+    return [reading.at + SILENT * limit for reading, limit in heard if reading is not None]
+
+
+def next_due(room: RoomState, rules: FusionRules, now: Now) -> float:
+    """Return the monotonic instant at which a mode may come by time alone."""
+    return min((at for at in silences(room, rules) if at > now.mono), default=math.inf)
 
 
 def _sensed(room: RoomState) -> bool:

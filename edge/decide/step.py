@@ -11,7 +11,7 @@ from edge.contracts.commands import CalendarWrite, Proposal, Verdict
 from edge.contracts.decision import Decision
 from edge.contracts.signals import Booted, PluginAnswered, Signal
 from edge.contracts.wire import WantedMessage
-from edge.decide import arbiter, devices, events, leases
+from edge.decide import arbiter, devices, events, leases, modes
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
@@ -103,6 +103,7 @@ class Core:
             events.next_due(settings.plugins, state.ticked),
             state.retry_at,
             devices.next_due(state.stances),
+            modes.next_due(state.room, settings.fusion, now),
             math.inf if state.pause is None else state.pause.until,
             leases.renewals(state, now),
         ]

@@ -7,7 +7,7 @@ from edge.contracts.base import Now, Value
 from edge.contracts.signals import OperatorAsked
 from edge.decide.core import CoreSettings, CoreState
 from edge.panel import PanelError
-from edge.panel.controls import BY_HAND, WHO, Control, controls
+from edge.panel.controls import BY_HAND, PAUSE, WHO, Control, controls
 from edge.panel.options import Options
 from edge.panel.status import Action, actions, free_for, serving
 from edge.panel.view import voice_of
@@ -37,13 +37,17 @@ def parse(
     if any(len(text) > FIELD_LIMIT for text in form.values()):
         raise AskError("refused_form", f"a field is longer than {FIELD_LIMIT} characters")
     match verb:
-        case "check_in" | "extend" | "end" | "book":
+        case "check_in" | "extend" | "end" | "book" | "keep":
             return _meeting(verb, form, state, settings, options, now)
         case "set":
             return _set(form, _control(form, state, settings, options, now), options)
         case "release":
             control = _control(form, state, settings, options, now)
             return OperatorAsked(SOURCE, "release", WHO, actuator=control.actuator)
+        case "pause":
+            return OperatorAsked(SOURCE, "pause", WHO, seconds=options.hold_s)
+        case "resume":
+            return OperatorAsked(SOURCE, "resume", WHO)
         case "consent":
             value = form.get("value", "")
             if value not in ("all", "counts", "off"):
@@ -59,12 +63,14 @@ def refused(asked: OperatorAsked, before: CoreState, after: CoreState) -> str:
     before, after: the states around the signal. A value that already holds counts as done.
     """
     match asked.verb:
-        case "check_in" | "extend" | "end" | "book":
+        case "check_in" | "extend" | "end" | "book" | "keep":
             return "" if after.lives != before.lives else "refused_unchanged"
         case "set":
             return _refused_set(asked, after)
         case "release":
             return "refused_unchanged" if _held(asked, after) else ""
+        case "pause" | "resume":
+            return "" if (after.pause is not None) == (asked.verb == "pause") else "refused_form"
         case "consent":
             return "" if after.room.consent == asked.value else "refused_unchanged"
         case _:
@@ -152,4 +158,7 @@ def _refused_set(asked: OperatorAsked, after: CoreState) -> str:
 
 
 def _held(asked: OperatorAsked, after: CoreState) -> bool:
-    return f"{asked.actuator}|{BY_HAND}" in after.holdings
+    return any(
+        p.actuator == asked.actuator and p.priority == "manual" and not p.source.startswith(PAUSE)
+        for p in after.holdings.values()
+    )

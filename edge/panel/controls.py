@@ -13,14 +13,15 @@ from edge.panel.voice import NONE, Voice
 Kind = Literal["level", "setpoint", "choice"]
 WHO = "panel"
 BY_HAND = f"person:{WHO}"
+DEVICE, PAUSE = "device:", "pause:"
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
     """One actuator. value: what it was last told (None: nothing yet); `unit` e.g. "%".
 
-    level: slider; setpoint: stepper; choice: one of `values`. held: by hand until `until`;
-    differs: the device reports another value, in words.
+    level: slider; setpoint: stepper; choice: one of `values`. held: by hand; mark: the icon of who
+    holds it; differs: the device reports another value, in words.
     """
 
     actuator: str
@@ -34,6 +35,7 @@ class Control:
     step: float
     values: tuple[tuple[str, str], ...]
     held: bool
+    mark: str
     says: str
     differs: str
 
@@ -55,6 +57,11 @@ def label(actuator: str, voice: Voice) -> str:
     sort, _, rest = actuator.partition(".")
     word = voice.words.get(f"actuator_{sort}", sort.replace("_", " ").capitalize())
     return word if rest in ("", "main", "setpoint") else f"{word}: {rest.replace('_', ' ')}"
+
+
+def by_hand(given: Command) -> bool:
+    """Return whether a hand set this, at the panel or at the device; a pause is none."""
+    return given.priority == "manual" and not given.source.startswith(PAUSE)
 
 
 def show(actuator: str, value: Value, voice: Voice) -> str:
@@ -94,7 +101,8 @@ def _control(actuator: str, rule: GateRule, state: CoreState, voice: Voice, now:
         high=rule.high,
         step=0.5 if climate else 1.0,
         values=tuple((name, show(actuator, name, voice)) for name in rule.values),
-        held=given is not None and given.source == BY_HAND,
+        held=given is not None and by_hand(given),
+        mark=_mark(given),
         says=_says(given, voice, now),
         differs=""
         if not other or reported is None
@@ -102,11 +110,22 @@ def _control(actuator: str, rule: GateRule, state: CoreState, voice: Voice, now:
     )
 
 
+def _mark(given: Command | None) -> str:
+    if given is None or given.priority != "manual":
+        return "auto"
+    return "hand" if by_hand(given) else "pause"
+
+
 def _says(given: Command | None, voice: Voice, now: Now) -> str:
     if given is None:
         return voice("not_set_yet")
-    if given.source == BY_HAND:
-        return voice("holds_until", time=voice.moment(given.until, now.wall))
+    until = voice.moment(given.until, now.wall)
+    if given.source.startswith(PAUSE):
+        return voice("paused_until", time=until)
+    if given.source.startswith(DEVICE):
+        return voice("device_until", time=until)
+    if given.priority == "manual":
+        return voice("holds_until", time=until)
     if given.priority == "safety":
         return voice("held_by_safety")
     return voice("automatic")

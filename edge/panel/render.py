@@ -15,6 +15,7 @@ from edge.process.web.theme import LOOKS, Theme
 
 PARTS: dict[str, tuple[str, ...]] = {
     "plate": ("room", "clock", "status", "actions"),
+    "automation": ("automation",),
     "notices": ("notices",),
     "cards": ("now", "next"),
     "gauges": ("gauges",),

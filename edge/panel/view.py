@@ -48,6 +48,7 @@ class PanelView:
     day: Day
     controls: tuple[Control, ...]
     consent: tuple[Consent, ...]
+    automation: Action
 
 
 def voice_of(words: Words, options: Options) -> Voice:
@@ -80,8 +81,15 @@ def view(
         deeds=deeds(history, DEEDS_SHOWN, voice, now.wall),
         day=day(state.lives, titles, voice, now, served.timed),
         controls=controls(state, settings, voice, now),
+        automation=_automation(state, voice),
         consent=tuple(
             Consent(name, icon, voice(f"consent_{name}"), state.room.consent == name)
             for name, icon in CONSENTS
         ),
     )
+
+
+def _automation(state: CoreState, voice: Voice) -> Action:
+    if state.pause is None:
+        return Action("pause", voice("pause"), "pause", "plain")
+    return Action("resume", voice("resume"), "play", "main")

@@ -7,7 +7,7 @@ from edge.contracts.commands import CalendarWrite, Command
 from edge.contracts.decision import Decision
 from edge.decide.core import CoreSettings, CoreState
 from edge.panel import deeds
-from edge.panel.controls import BY_HAND, show
+from edge.panel.controls import PAUSE, by_hand, show
 from edge.panel.past import Past
 from edge.panel.status import Action
 from edge.panel.voice import NONE, Voice
@@ -109,7 +109,15 @@ def _undo(
     in_force = given is not None and (given.value, given.source) == (item.value, item.source)
     if not in_force or item.actuator not in settings.fallbacks:
         return None
-    if item.source == BY_HAND:
+    return _undo_command(history, item, settings, voice)
+
+
+def _undo_command(
+    history: Sequence[Past], item: Command, settings: CoreSettings, voice: Voice
+) -> Action | None:
+    if item.source.startswith(PAUSE):
+        return Action("resume", voice("undo_resume"), "play")
+    if by_hand(item):
         fields = (("actuator", item.actuator),)
         return Action("release", voice("undo_release"), "undo", "main", fields)
     value = deeds.before(history, item)

@@ -53,7 +53,7 @@ def test_every_state_is_whole_and_open_to_everybody(
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("scene", ["busy", "by_hand", "no_consent"])
+@pytest.mark.parametrize("scene", ["busy", "by_hand", "at_device", "paused", "no_consent"])
 def test_the_controls_fit_beside_the_door(
     browser: Browser, door: Door, scene: str, look: str
 ) -> None:
@@ -67,7 +67,7 @@ def test_the_controls_fit_beside_the_door(
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es"])
-@pytest.mark.parametrize("scene", ["free", "nobody_came", "ending", "stale"])
+@pytest.mark.parametrize("scene", ["free", "nobody_came", "ending", "stale", "paused", "unruly"])
 def test_other_languages_fit_too(browser: Browser, door: Door, scene: str, language: str) -> None:
     SCENES[scene](door)
     for tab in ("room", "controls"):
@@ -122,6 +122,17 @@ def test_light_and_climate_are_set_and_given_back(browser: Browser, door: Door) 
         page.wait_for_selector("[data-control='climate.setpoint']:has-text('21.5')")
         page.click("[data-control='climate.setpoint'] .release")
         page.wait_for_selector("[data-control='climate.setpoint']:has-text('Automatic')")
+
+
+def test_automation_is_paused_and_resumed(browser: Browser, door: Door) -> None:
+    busy(door)
+    with page_of(browser, door.url) as page:
+        live(page).click("[aria-label='Pause automation']")
+        page.wait_for_selector(".notice:has-text('paused until 14:12')")
+        assert door.loop.state.pause is not None
+        page.click("[aria-label='Resume automation']")
+        page.wait_for_selector("[aria-label='Pause automation']")
+        assert door.loop.state.pause is None
 
 
 def test_an_automatic_action_is_explained_and_undone(browser: Browser, door: Door) -> None:

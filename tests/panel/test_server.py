@@ -82,11 +82,11 @@ def status(door: Door, path: str = "/events", **headers: str) -> int:
 
 def test_a_stream_sends_everything_once_then_only_what_changed(door: Door) -> None:
     with stream(door) as listener:
-        until(lambda: len(listener.parts()) == 7)
+        until(lambda: len(listener.parts()) == 8)
         assert listener.events[0][0] == "hello"
         door.say(PeopleCounted("camera", 5, 0.9))
-        until(lambda: "gauges" in listener.parts()[7:])
-        assert "day" not in listener.parts()[7:]
+        until(lambda: "gauges" in listener.parts()[8:])
+        assert "day" not in listener.parts()[8:]
         until(lambda: any(name == "beat" for name, _ in listener.events))
 
 

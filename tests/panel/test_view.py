@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from edge.contracts.base import Now
-from edge.contracts.signals import OperatorAsked, SourceChanged
+from edge.contracts.signals import ClockChecked, OperatorAsked, SourceChanged
+from edge.decide.modes import BY_NAME
 from edge.panel.options import Options
 from edge.panel.view import PanelView, view
-from edge.panel.words import load
+from edge.panel.words import LANGUAGES, load
 from tests.world.door import BERLIN, NOON, OPTIONS, Door, meeting
 from tests.world.scenes import LIVE, SCENES, air, busy, creating, free, machine
 
@@ -71,7 +72,7 @@ def test_the_hint_says_what_is_urgent(door: Door, scene: str) -> None:
 
 NOTICES = {
     "clock": [
-        "busy: The clock is not confirmed: meetings wait, lights and climate stay as they are"
+        "busy: The clock is not confirmed: meetings wait, light and climate follow the people here"
     ],
     "no_calendar": [
         "busy: Calendar not reached since the start. Bookings made here are entered later."
@@ -79,8 +80,17 @@ NOTICES = {
     "stale": ["busy: Calendar not reached: the day as of 13:12"],
     "degraded": [
         "busy: Sensor board air does not answer (no message for 300 s)",
+        "pending: A sense is missing: important steps need two others that agree",
         "pending: Service works in part (reconnecting)",
     ],
+    "unruly": [
+        "busy: The room cannot keep its records: only the plain schedule acts",
+        "busy: The room\u2019s rules cannot be read: only the plain schedule acts",
+        "busy: Lights and devices cannot be reached: they stay as they are",
+        "pending: Plugin lights was stopped: the plain schedule does its work",
+        "pending: The service cannot be reached: the room goes on, machines wait",
+    ],
+    "paused": ["pending: Automation is paused until 14:12: nothing changes by itself"],
     "crowded": ["pending: 11 people in a room for 8"],
     "busy": [],
 }
@@ -172,6 +182,42 @@ def test_what_is_set_by_hand_says_for_how_long(door: Door) -> None:
     door.say(OperatorAsked("panel", "set", actuator="light.main", value=35, seconds=3600))
     light = seen(door).controls[0]
     assert (light.shown, light.says, light.held) == ("35 %", "By hand until 14:12", True)
+
+
+def test_what_was_set_at_the_device_says_so_and_is_given_back(door: Door) -> None:
+    SCENES["at_device"](door)
+    light = seen(door).controls[0]
+    assert (light.shown, light.says, light.held) == ("20 %", "At the device until 14:12", True)
+    door.say(OperatorAsked("panel", "release", actuator="light.main"))
+    assert seen(door).controls[0].says == "Automatic"
+
+
+def test_a_pause_says_until_when_and_how_to_end_it(door: Door) -> None:
+    busy(door)
+    assert seen(door).automation.verb == "pause"
+    SCENES["paused"](door)
+    shown = seen(door)
+    assert [c.says for c in shown.controls] == ["Paused until 14:12"] * 2
+    assert [c.held for c in shown.controls] == [False, False]
+    assert (shown.automation.verb, shown.automation.label) == ("resume", "Resume automation")
+    door.say(OperatorAsked("panel", "resume"))
+    assert seen(door).controls[0].says == "Automatic"
+    assert not seen(door).notices
+
+
+@pytest.mark.parametrize("mode", BY_NAME)
+def test_every_mode_has_a_line_on_the_panel(door: Door, mode: str) -> None:
+    busy(door)
+    own = {"clock": ClockChecked("clock", False), "calendar": SourceChanged("calendar", "lost")}
+    if mode in own:
+        door.say(own[mode])
+        assert seen(door).notices
+        return
+    state = replace(door.loop.state, modes=(mode,))
+    now = Now(door.wall, door.mono, True)
+    for language in LANGUAGES:
+        shown = view(state, door.settings, OPTIONS, load(language), [], now)
+        assert len(shown.notices) == 1
 
 
 def test_the_day_knows_summer_time() -> None:

@@ -3,11 +3,13 @@
 from edge.contracts.base import machine_key
 from edge.contracts.signals import (
     ClockChecked,
+    DeviceReported,
     MachineChanged,
     MotionChanged,
     NodeReading,
     OperatorAsked,
     PeopleCounted,
+    PluginFailed,
     SoundMeasured,
     SourceChanged,
 )
@@ -125,6 +127,30 @@ def by_hand(door: Door) -> None:
     )
 
 
+def at_device(door: Door) -> None:
+    busy(door)
+    door.say(DeviceReported("device:light-main", "light.main", 80))
+    door.pass_time(30, PeopleCounted("camera", 4, 0.9))
+    door.say(DeviceReported("device:light-main", "light.main", 20))
+    door.pass_time(2, SoundMeasured("microphone", -32.0, 0.8))
+
+
+def paused(door: Door) -> None:
+    busy(door)
+    door.say(OperatorAsked("panel", "pause", seconds=3600))
+
+
+def unruly(door: Door) -> None:
+    busy(door)
+    door.say(
+        SourceChanged("policy", "lost", "unexpected token at line 3"),
+        SourceChanged("journal", "lost", "the disk is full"),
+        SourceChanged("broker:room", "lost", "connection refused"),
+        SourceChanged("broker:site", "lost", "connection refused"),
+        PluginFailed("plugin:lights", ("e",), "trap", True),
+    )
+
+
 def machine(door: Door, phase: MachinePhase, detail: str = "") -> None:
     key = machine_key(door.settings.organisation, LIVE.uid, LIVE.recurrence_id)
     address = "192.0.2.17:22" if phase == "ready" else ""
@@ -152,7 +178,7 @@ SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
         loading, clock, no_calendar, free, free_all_day, people_inside, pending, nobody_came,
-        busy, ending, stale, degraded, crowded, private, no_consent, by_hand, creating, booting,
-        failed,
+        busy, ending, stale, degraded, crowded, private, no_consent, by_hand, at_device, paused,
+        unruly, creating, booting, failed,
     )
 }  # fmt: skip
