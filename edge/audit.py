@@ -40,6 +40,12 @@ def _told(decision: Decision, ident: str) -> Iterator[str]:
         yield f"  meeting {decision.meeting} ({decision.phase}), intent {decision.intent}"
     for note in decision.notes:
         yield f"  {note}"
+    for promise in decision.promises:
+        yield (
+            f"  promise {promise.name} of {promise.meeting}: {promise.outcome} by "
+            f"{promise.by:g} {promise.unit} (limit {promise.limit:g} {promise.unit}; "
+            f"{promise.reason})"
+        )
     for verdict in decision.verdicts:
         yield (
             f"  refused: {verdict.source} wanted {verdict.actuator} = {verdict.value} "

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from edge.contracts.decision import Decision
+from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import (
     CalendarRead,
     CalendarWritten,
@@ -88,6 +88,15 @@ class Timeline:
                 return None
 
 
+def promised(promise: Promise) -> str:
+    """Return what became of a promise, in words."""
+    about = f" ({promise.reason})" if promise.reason else ""
+    if promise.outcome == "unknown":
+        return f"{promise.name}: nobody can tell{about}"
+    how = "to spare" if promise.outcome == "kept" else "short"
+    return f"{promise.name}: {promise.outcome}, {abs(promise.by):g} {promise.unit} {how}{about}"
+
+
 def _short(actuator: str) -> str:
     """A machine's key is 36 characters long; 8 tell one from another."""
     kind, slash, key = actuator.partition("/")
@@ -101,6 +110,9 @@ def _decision(decision: Decision, ident: str) -> Iterator[Line]:
         if " is lost" in note or " is degraded" in note:
             sort = "fault"
         yield Line(sort, who, text, ident)
+    for promise in decision.promises:
+        sort = "fault" if promise.outcome == "missed" else "decision"
+        yield Line(sort, "promise", promised(promise), ident)
     for verdict in decision.verdicts:
         text = f"{verdict.source} wanted {verdict.value}: {verdict.stage} {verdict.rule}"
         yield Line("refused", verdict.actuator, f"{text} {verdict.reason}".rstrip(), ident)

@@ -13,6 +13,7 @@ from edge.decide.devices import Stances
 from edge.decide.events import Call, Told
 from edge.decide.intents import Intent
 from edge.decide.pause import Pause
+from edge.decide.promises import Starts
 from edge.decide.proposals import MANUAL_HOLD_S, PluginRules
 from edge.decide.sky import Place
 from edge.fusion.state import FusionRules, RoomState
@@ -49,7 +50,7 @@ class CoreState:
 
     wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
     each plugin keeps; stances: how devices stand to their commands; modes: the fallbacks in force;
-    quarantined: plugins that are shut out, and why.
+    quarantined: plugins that are shut out, and why; starts: of meetings that promise something.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -69,6 +70,7 @@ class CoreState:
     pause: Pause | None = None
     modes: tuple[str, ...] = ()
     quarantined: dict[str, str] = field(default_factory=dict)
+    starts: Starts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import msgspec
 
 from edge.contracts.base import Now
 from edge.contracts.commands import CalendarWrite, Proposal, Verdict
-from edge.contracts.decision import Decision
+from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import Booted, PluginAnswered, Signal
 from edge.contracts.wire import WantedMessage
-from edge.decide import arbiter, devices, events, leases, modes
+from edge.decide import arbiter, devices, events, leases, modes, promises
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
@@ -81,7 +81,12 @@ class Core:
         after, called = self._call(state, after, signal, ident, situation, now)
         writes = tuple(_write(effect, ident) for effect in effects)
         verdicts = (*unheard, *claim.refused, *result.verdicts)
-        decision = _decision(state, after, situation, result, verdicts, writes, snapshot, ident)
+        view = promises.View(room, result.given, settings.organisation, now)
+        starts, kept = promises.watch(state.starts, lives, settings.intents, view)
+        after = replace(after, starts=starts)
+        decision = _decision(
+            state, after, situation, result, verdicts, writes, snapshot, kept, ident
+        )
         return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
 
     def _bench(self, context: Callable[[str], Context], wanted: Wanted, now: Now) -> Bench:
@@ -170,10 +175,11 @@ def _decision(
     verdicts: tuple[Verdict, ...],
     writes: tuple[CalendarWrite, ...],
     snapshot: WantedMessage | None,
+    kept: tuple[Promise, ...],
     ident: str,
 ) -> Decision | None:
     notes = changes(before, after)
-    if not (notes or result.commands or verdicts or writes or snapshot):
+    if not (notes or result.commands or verdicts or writes or snapshot or kept):
         return None
     presence = after.room.presence
     life = after.lives.get(situation.key)
@@ -192,4 +198,5 @@ def _decision(
         commands=tuple(result.commands),
         writes=writes,
         wanted=0 if snapshot is None else snapshot.version,
+        promises=kept,
     )
