@@ -48,6 +48,7 @@ class Building:
     setpoint: float = 18.0
     fan: float = 0.0
     blind: float = 0.0
+    gain: float = 60.0
     heat_j: float = 0.0
     lux: float = 0.0
     rng: random.Random = field(init=False)

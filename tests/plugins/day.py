@@ -118,7 +118,8 @@ class Day:
     """Runs the room through its day and remembers every step of it.
 
     people, seen (by the camera, everybody if not given), window, cloud, sound: functions of the
-    local hour; motion: the chance that somebody is sensed moving within a step.
+    local hour, sound of the building too; motion: the chance that somebody is sensed moving within
+    a step.
     """
 
     room: Lived
@@ -128,8 +129,9 @@ class Day:
     motion: float = 0.9
     window: Callable[[float], bool] | None = None
     cloud: Callable[[float], float] | None = None
-    sound: Callable[[float], SoundMeasured] | None = None
+    sound: Callable[[float, Building], SoundMeasured] | None = None
     hands: Mapping[float, Signal] = field(default_factory=dict)
+    step_s: float = STEP_S
     moments: list[Moment] = field(default_factory=list)
     _said: dict[str, tuple[float, Signal]] = field(default_factory=dict)
 
@@ -175,12 +177,12 @@ class Day:
         building.window_open = self.window is not None and self.window(hour)
         if self.cloud is not None:
             building.cloud = self.cloud(hour)
-        building.step(people, STEP_S)
-        for due in [h for h in self.hands if hour - STEP_S / 3600 < h <= hour]:
+        building.step(people, self.step_s)
+        for due in [h for h in self.hands if hour - self.step_s / 3600 < h <= hour]:
             room.say(self.hands[due])
         for signal in self._signals(hour, people):
             self._level(signal)
-        room.wait(STEP_S)
+        room.wait(self.step_s)
         self._obey()
         presence = room.state.room.presence
         values = {a: c.value for a, c in room.state.given.items()}
@@ -202,7 +204,7 @@ class Day:
         if self.window is not None:
             yield ContactChanged("node:desk", "window", self.window(hour))
         if self.sound is not None:
-            yield self.sound(hour)
+            yield self.sound(hour, self.building)
 
     def _level(self, signal: Signal) -> None:
         """As inbox and boards do: an edge only when it changed, a level when it says something."""
@@ -226,7 +228,7 @@ class Day:
         """Set a device, by command or by hand; it reports."""
         names = {
             "light.main": "lamps", "climate.setpoint": "setpoint", "ventilation.level": "fan",
-            "blind.main": "blind",
+            "blind.main": "blind", "microphone.gain": "gain",
         }  # fmt: skip
         if actuator in names:
             setattr(self.building, names[actuator], float(value))
@@ -289,6 +291,11 @@ def day(
         for runner in runners.values():
             runner.close()
         box.close()
+
+
+def consent(wish: str) -> OperatorAsked:
+    """Return what people agree to at the panel."""
+    return OperatorAsked("panel", "consent", value=wish)
 
 
 def by_hand(actuator: str, value: Value, hours: float) -> OperatorAsked:

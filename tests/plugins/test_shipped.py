@@ -17,7 +17,7 @@ from edge.plugins.sandbox import Guest, GuestError, Instance, Sandbox
 from tests.plugins.guests import ROOT, SHIPPED, shipped
 
 COMPILER = ROOT / ".venv-wasm" / "bin" / "python"
-NAMES = ("lights", "climate")
+NAMES = ("lights", "climate", "camera", "microphone")
 GOLDEN = sorted(path for name in NAMES for path in (SHIPPED / name / "golden").glob("*.json"))
 
 
@@ -63,8 +63,11 @@ def test_plugins_ask_only_for_what_their_manifest_names() -> None:
         for command in golden.output.commands:
             row = rows[path.parts[-3]].actuator(command.actuator)
             assert row is not None
-            assert isinstance(command.value, int | float)
-            assert row.min <= command.value <= row.max
+            if row.values:
+                assert command.value in row.values
+            else:
+                assert isinstance(command.value, int | float)
+                assert row.min <= command.value <= row.max
 
 
 numbers = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))
@@ -79,7 +82,9 @@ keys = st.sampled_from(
     (
         "events", "now", "state", "settings", "id", "kind", "occupied", "count", "meeting",
         "intent", "minutes_to_next", "targets", "readings", "light.main", "climate.setpoint",
-        "illuminance", "hold_s", "default_level", "actuator",
+        "illuminance", "hold_s", "default_level", "actuator", "contacts", "window", "lamps",
+        "reported", "microphone.mute", "camera.preset", "sound_db", "voice", "clipped", "level",
+        "consent", "counted", "presentation", "rate", "view", "share", "sun_azimuth",
     )
 )  # fmt: skip
 plausible = st.recursive(
@@ -136,8 +141,19 @@ def test_reader_survives_damaged_documents(
                 st.sampled_from(["light.a", "climate.a", "vm"]), st.floats(-1e6, 1e6)
             ),
             "readings": st.dictionaries(
-                st.sampled_from(["illuminance", "temperature"]), st.floats(-1e3, 1e6)
+                st.sampled_from(["illuminance", "temperature", "co2"]), st.floats(-1e3, 1e6)
             ),
+            "contacts": st.dictionaries(st.sampled_from(["window", "door"]), st.booleans()),
+            "consent": st.sampled_from(["all", "counts", "off"]),
+            "started": st.booleans(),
+            "counted": st.booleans(),
+            "sound_db": st.floats(-200, 0),
+            "voice": st.floats(0, 1),
+            "clipped": st.floats(0, 1),
+            "sun_azimuth": st.floats(0, 360),
+            "sun_elevation": st.floats(-90, 90),
+            "local_hour": st.floats(-1, 24),
+            "weekday": st.integers(-1, 6),
         },
     ),
     now=st.floats(0, 4e9),
