@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from edge.actuators.driver import Driver
 from edge.actuators.follower import DeviceDriver, Follower
+from edge.actuators.mixer.alsa import AlsaBackend
+from edge.actuators.mixer.port import Backend, MixerPort
+from edge.actuators.mixer.pulse import PulseBackend
 from edge.actuators.visca.camera import CameraPort, CameraSettings
 from edge.actuators.visca.link import PORT, CameraLink, UdpLink
 from edge.actuators.visca.tcp import PORT as TCP_PORT
@@ -35,6 +38,29 @@ def visca(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
         name, port = f"driver:visca:{camera.name}", CameraPort(camera_link(camera), settings)
         followers.append(Follower(name, camera.name, _names(rows), port, post, wall=wall))
     return DeviceDriver("driver:visca", followers) if followers else None
+
+
+def mixer(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
+    """Return the driver of the room's microphones, None when none is to be set."""
+    followers = []
+    for device in dict.fromkeys(row.device for row in _rows(config, "mixer")):
+        rows = _rows(config, "mixer", device)
+        parts = {row.part: row.name for row in rows}
+        port = MixerPort(
+            mixer_backend(config, device), parts.get("gain", ""), parts.get("mute", ""),
+            config.mixer.poll_s,
+        )  # fmt: skip
+        follower = Follower(f"driver:mixer:{device}", device, _names(rows), port, post, wall=wall)
+        port.changed = follower.poke
+        followers.append(follower)
+    return DeviceDriver("driver:mixer", followers) if followers else None
+
+
+def mixer_backend(config: RoomConfig, device: str) -> Backend:
+    """Return the sound system's source `device` as [mixer] says."""
+    if config.mixer.backend == "alsa":
+        return AlsaBackend(device, config.mixer.control)
+    return PulseBackend(device, config.mixer.server)
 
 
 def camera_link(camera: ViscaSection) -> CameraLink:

@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 
 from edge.actuators.errors import ActuatorError
+from edge.actuators.mixer.port import Levels
 from edge.actuators.visca import frames
 from edge.config import RoomConfig
 from edge.config_schema import ActuatorSection
-from edge.device_drivers import camera_link
+from edge.device_drivers import camera_link, mixer_backend
 from edge.findings import Finding
 
 
 def devices(config: RoomConfig) -> Iterator[Finding]:
     """Every device of the room's own tables can be reached and does what its actuators need."""
     yield from _cameras(config)
+    yield from _microphones(config)
 
 
 def _cameras(config: RoomConfig) -> Iterator[Finding]:
@@ -31,6 +33,32 @@ def _cameras(config: RoomConfig) -> Iterator[Finding]:
             yield Finding(title, True, "on" if power == b"\x02" else "in standby")
         finally:
             link.close()
+
+
+def _microphones(config: RoomConfig) -> Iterator[Finding]:
+    for device in dict.fromkeys(a.device for a in config.actuators if a.driver == "mixer"):
+        backend = mixer_backend(config, device)
+        title = f"mixer {device}"
+        try:
+            backend.open(lambda: None)
+            levels = backend.levels()
+        except ActuatorError as error:
+            advice = "name another device for its actuators, or correct [mixer]"
+            yield Finding(title, False, str(error), advice)
+        else:
+            parts = {a.part for a in config.actuators if (a.driver, a.device) == ("mixer", device)}
+            yield _levels(title, parts, levels)
+        finally:
+            backend.close()
+
+
+def _levels(title: str, parts: set[str], levels: Levels) -> Finding:
+    if "gain" in parts and levels.gain is None:
+        return Finding(title, False, "has no gain that can be set", "take its gain out")
+    if "mute" in parts and levels.muted is None:
+        return Finding(title, False, "cannot be muted", "take its mute out")
+    gain = "" if levels.gain is None else f"gain {levels.gain:.0f} %"
+    return Finding(title, True, f"{gain}{', muted' if levels.muted else ''}")
 
 
 def _used(config: RoomConfig, driver: str, device: str) -> list[ActuatorSection]:

@@ -13,7 +13,7 @@ from edge.config import RoomConfig
 from edge.contracts.commands import Command
 from edge.contracts.signals import Signal
 from edge.contracts.wire import WantedMessage
-from edge.device_drivers import visca
+from edge.device_drivers import mixer, visca
 from edge.process.link import Link
 
 log = structlog.get_logger()
@@ -103,5 +103,6 @@ def _mqtt(config: RoomConfig, devices: Link, post: Post, wall: Wall) -> Driver |
 BUILDERS: tuple[Callable[[RoomConfig, Link, Post, Wall], Driver | None], ...] = (
     _mqtt,
     lambda config, _devices, post, wall: visca(config, post, wall),
+    lambda config, _devices, post, wall: mixer(config, post, wall),
 )
 """One for each kind of driver; None when the room has nothing for it."""

@@ -13,6 +13,7 @@ from edge.config_schema import ActuatorSection
 from edge.doctor import examine
 from tests.world.mosquitto import Mosquitto, free_port
 from tests.world.peer import Peer
+from tests.world.pulse import PulseServer
 from tests.world.servers import Radicale
 from tests.world.waiting import until
 
@@ -183,3 +184,13 @@ def test_a_ptz_camera_that_answers_and_one_that_does_not(room):
         until(lambda: one(config, doctor.devices).ok, what="the camera answers")
     unused = msgspec.structs.replace(room, visca=(table,), actuators=())
     assert list(doctor.devices(unused)) == []
+
+
+def test_a_microphone_that_can_be_set_and_one_that_is_not_there(room, monkeypatch):
+    row = ActuatorSection("microphone.mute", "mixer", "default", "mute", values=("on", "off"))
+    config = msgspec.structs.replace(room, actuators=(row,))
+    with PulseServer() as sound:
+        monkeypatch.setenv("PULSE_SERVER", sound.env["PULSE_SERVER"])
+        assert one(config, doctor.devices).ok
+        sound.stop()
+        assert not one(config, doctor.devices).ok

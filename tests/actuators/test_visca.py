@@ -3,7 +3,6 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -72,12 +71,6 @@ class Camera:
         except OSError:
             return False
         return True
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 PACKAGES="mosquitto libvirt-daemon-system libvirt-dev libvirt-clients libvirt-daemon-driver-qemu
-  qemu-system-x86 dnsmasq-base pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins
+  qemu-system-x86 dnsmasq-base pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins libasound2-dev
   alsa-utils busybox-static linux-image-cloud-amd64 espeak-ng sox python3-venv
   python3-dev gcc pkg-config iproute2 procps chromium fonts-dejavu-core"
 PYTHON=${PYTHON:-/usr/bin/python3}

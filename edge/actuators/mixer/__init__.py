@@ -1,0 +1,1 @@
+"""The sound system's mixer: a microphone's gain and mute."""
