@@ -1,0 +1,118 @@
+"""A real Node-RED on a free loopback port, running one flow, in a folder of its own.
+
+It comes from npm as lock/nodered pins it, on the Node that lock/node.txt pins; `prepare` installs.
+The editor and its HTTP interface are off: only the flow runs.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).resolve().parents[2]
+NODE = ROOT / "build/peers/node/bin/node"
+RED = ROOT / "build/peers/nodered/node_modules/node-red/red.js"
+STARTS_S = 60.0
+
+SETTINGS = """module.exports = {
+  flowFile: "flows.json", uiHost: "127.0.0.1", uiPort: 0,
+  httpAdminRoot: false, httpNodeRoot: false, telemetry: { enabled: false },
+  logging: { console: { level: "info", metrics: false, audit: false } },
+};
+"""
+
+
+def prepare() -> None:
+    """Install it under build/peers if it is not there; raise RuntimeError when that fails."""
+    command = [str(ROOT / "tests/world/bootstrap.sh"), "nodered"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"Node-RED cannot be installed: {done.stderr[-2000:]}")
+
+
+def answering(broker: int, hears: str, says: str, function: str) -> list[dict[str, Any]]:
+    """Return the flow: MQTT in (a filter) -> a function node -> MQTT out."""
+    link = {
+        "id": "broker", "type": "mqtt-broker", "broker": "127.0.0.1", "port": str(broker),
+        "clientid": "nodered", "autoConnect": True, "usetls": False, "protocolVersion": "5",
+        "keepalive": "60", "cleansession": True,
+    }  # fmt: skip
+    flow = {"id": "flow", "type": "tab", "label": "bench"}
+    common = {"z": "flow", "x": 0, "y": 0}
+    heard = {
+        "id": "in", "type": "mqtt in", "topic": hears, "qos": "0", "datatype": "json",
+        "broker": "broker", "inputs": 0, "wires": [["rule"]], **common,
+    }  # fmt: skip
+    rule = {
+        "id": "rule", "type": "function", "func": function, "outputs": 1,
+        "wires": [["out"]], **common,
+    }  # fmt: skip
+    said = {
+        "id": "out", "type": "mqtt out", "topic": says, "qos": "0", "retain": "false",
+        "broker": "broker", "wires": [], **common,
+    }  # fmt: skip
+    return [flow, link, heard, rule, said]
+
+
+class NodeRed:
+    """Start and stop one that runs `flow`."""
+
+    def __init__(self, flow: Sequence[dict[str, Any]]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="roomkeeper-nodered-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        (self.folder / "settings.js").write_text(SETTINGS)
+        (self.folder / "flows.json").write_text(json.dumps(list(flow)))
+
+    def log(self) -> str:
+        """Return what it printed."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def start(self) -> Self:
+        """Start, and wait until its flow is connected to the broker."""
+        folder = str(self.folder)
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(NODE), str(RED), "-u", folder, "-s", f"{folder}/settings.js"],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+            )
+        deadline = time.monotonic() + STARTS_S
+        while "Connected to broker" not in self.log():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Node-RED does not run: {self.log()[-2000:]}")
+            time.sleep(0.05)
+        return self
+
+    def stop(self) -> None:
+        """End it; what does not end within ten seconds is killed."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._process = None
+
+    def __enter__(self) -> Self:
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
