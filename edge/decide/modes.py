@@ -108,8 +108,10 @@ def _paused(view: View) -> bool:
 
 
 def _plugin(view: View) -> bool:
-    refused = [name for name in view.room.sources if name.startswith("plugin:") and view.lost(name)]
-    return bool(view.quarantined or refused)
+    if view.quarantined:
+        return True
+    sources = view.room.sources.items()
+    return any(one.health == "lost" and name.startswith("plugin:") for name, one in sources)
 
 
 def _blind(view: View) -> bool:

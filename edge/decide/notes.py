@@ -47,7 +47,9 @@ def _room(before: CoreState, after: CoreState) -> list[str]:
         )
     if before.room.consent != after.room.consent:
         notes.append(f"consent is {after.room.consent}")
-    for source, state in after.room.sources.items():
+    # Replaced whenever one changes; there may be hundreds.
+    changed = after.room.sources is not before.room.sources
+    for source, state in after.room.sources.items() if changed else ():
         old = before.room.sources.get(source)
         if old is None or old.health != state.health:
             notes.append(

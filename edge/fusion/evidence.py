@@ -6,6 +6,8 @@ still and listen); the model on slow air-quality readings only tips the scales.
 """
 
 import math
+from itertools import islice
+from operator import attrgetter
 
 from edge.fusion.state import CEASED, MOVING, Evidence, FusionRules, Reading, RoomState
 
@@ -18,6 +20,10 @@ RECENT_MOTION = 1.0
 NO_MOTION = -0.6
 ESTIMATE_WEIGHT = 0.4
 ESTIMATE_LIMIT = 1.5
+SENSORS_LISTED = 32
+"""More motion sensors than this are told of together: nobody reads a longer list."""
+
+_by_source = attrgetter("source")
 
 
 def gather(state: RoomState, rules: FusionRules, mono: float) -> tuple[Evidence, ...]:
@@ -37,15 +43,19 @@ def gather(state: RoomState, rules: FusionRules, mono: float) -> tuple[Evidence,
     return tuple(found)
 
 
-def stale_at(state: RoomState, rules: FusionRules) -> list[float]:
-    """Return the monotonic instants at which a reading ceases to be evidence."""
+def stale_at(state: RoomState, rules: FusionRules, mono: float) -> list[float]:
+    """Return the monotonic instants at which what is evidence at `mono` next says less."""
     ends = [
         (state.people, rules.people_stale_s),
         (state.voice, rules.voice_stale_s),
         (state.estimate, rules.estimate_stale_s),
     ]
-    ends += [(r, rules.motion_stale_s) for r in state.motion.values() if r.value != MOVING]
-    return [reading.at + limit for reading, limit in ends if reading is not None]
+    instants = [reading.at + limit for reading, limit in ends if reading is not None]
+    for limit in (rules.motion_stale_s, rules.motion_stale_s / 4):
+        # The oldest word stands first: the first that is not over yet is the next to be.
+        first = (r.at + limit for r in state.motion.values() if r.value != MOVING)
+        instants.extend(islice((at for at in first if at > mono), 1))
+    return instants
 
 
 def fresh(reading: Reading | None, limit: float, mono: float) -> Reading | None:
@@ -60,19 +70,32 @@ def _voice(voice: Reading) -> Evidence:
 
 
 def _motion(state: RoomState, rules: FusionRules, mono: float) -> list[Evidence]:
-    found = []
-    for source, reading in sorted(state.motion.items()):
-        if reading.value == MOVING:
-            # A sensor says when motion begins and ends, nothing between: it goes on until then.
-            found.append(Evidence(source, MOTION, "motion"))
-        elif fresh(reading, rules.motion_stale_s, mono) is None:
-            continue
-        elif reading.value == CEASED and fresh(reading, rules.motion_stale_s / 4, mono) is not None:
-            found.append(Evidence(source, RECENT_MOTION, "motion just now"))
-        else:
-            says = f"no motion for {mono - reading.at:.0f} s"
-            found.append(Evidence(source, NO_MOTION, says))
-    return found
+    """One entry per sensor, or one for all where there are very many."""
+    limit = rules.motion_stale_s
+    # A sensor says when motion begins and ends, nothing between: it goes on until then.
+    heard = [r for r in state.motion.values() if r.value == MOVING or mono < r.at + limit]
+    if len(heard) > SENSORS_LISTED:
+        return [_crowd(heard, limit / 4, mono)]
+    heard.sort(key=_by_source)
+    return [_one(reading, limit / 4, mono) for reading in heard]
+
+
+def _one(reading: Reading, recent: float, mono: float) -> Evidence:
+    if reading.value == MOVING:
+        return Evidence(reading.source, MOTION, "motion")
+    if reading.value == CEASED and mono < reading.at + recent:
+        return Evidence(reading.source, RECENT_MOTION, "motion just now")
+    says = f"no motion for {mono - reading.at:.0f} s"
+    return Evidence(reading.source, NO_MOTION, says)
+
+
+def _crowd(heard: list[Reading], recent: float, mono: float) -> Evidence:
+    moving = sum(1 for r in heard if r.value == MOVING)
+    just_now = sum(1 for r in heard if r.value == CEASED and mono < r.at + recent)
+    still = len(heard) - moving - just_now
+    odds = moving * MOTION + just_now * RECENT_MOTION + still * NO_MOTION
+    says = f"motion at {moving} sensors, just now at {just_now}, none at {still}"
+    return Evidence("node:*", odds, says)
 
 
 def _logit(probability: float) -> float:

@@ -41,16 +41,14 @@ EXPECTED_EVIDENCE = 3.0
 
 def fuse(state: RoomState, signal: Signal, now: Now, rules: FusionRules) -> RoomState:
     """Return the room after `signal`; presence is weighed anew at every call."""
-    heard = _hear(state, signal, now) if _usable(state, signal) else state
+    heard = _hear(state, signal, now, rules) if _usable(state, signal) else state
     presence = _weigh(heard, now, rules)
     return heard if presence == heard.presence else replace(heard, presence=presence)
 
 
 def next_due(state: RoomState, now: Now, rules: FusionRules) -> float:
     """Return the monotonic instant at which presence may change without a signal."""
-    instants = [at for at in stale_at(state, rules) if at > now.mono]
-    quarter = rules.motion_stale_s / 4
-    instants += [r.at + quarter for r in state.motion.values() if r.at + quarter > now.mono]
+    instants = [at for at in stale_at(state, rules, now.mono) if at > now.mono]
     if state.presence.leaving is not None:
         instants.append(state.presence.leaving + rules.hold_s)
     return min(instants, default=math.inf)
@@ -74,7 +72,7 @@ def _usable(state: RoomState, signal: Signal) -> bool:
             return True
 
 
-def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR0911, PLR0912
+def _hear(state: RoomState, signal: Signal, now: Now, rules: FusionRules) -> RoomState:  # noqa: PLR0911, PLR0912
     """One row per signal that changes the picture; the others leave it as it is."""
     match signal:
         case PeopleCounted():
@@ -90,8 +88,7 @@ def _hear(state: RoomState, signal: Signal, now: Now) -> RoomState:  # noqa: PLR
             reading = Reading(signal.value, signal.source, now.mono)
             return replace(state, readings={**state.readings, signal.quantity: reading})
         case MotionChanged():
-            reading = Reading(_motion(state, signal), signal.source, now.mono)
-            return replace(state, motion={**state.motion, signal.source: reading})
+            return replace(state, motion=_moved(state, signal, now, rules))
         case ContactChanged():
             board = {**state.contacts.get(signal.source, {}), signal.opening: signal.open}
             return replace(state, contacts={**state.contacts, signal.source: board})
@@ -127,6 +124,23 @@ def _motion(state: RoomState, signal: MotionChanged) -> float:
         return MOVING
     before = state.motion.get(signal.source)
     return CEASED if before is not None and before.value > STILL else STILL
+
+
+def _moved(
+    state: RoomState, signal: MotionChanged, now: Now, rules: FusionRules
+) -> dict[str, Reading]:
+    """Return what motion sensors say, the oldest word first, without what is no evidence now."""
+    after = dict(state.motion)
+    after.pop(signal.source, None)
+    limit = rules.motion_stale_s
+    for source, reading in state.motion.items():
+        if reading.value == MOVING:
+            continue
+        if now.mono < reading.at + limit:
+            break
+        after.pop(source, None)
+    after[signal.source] = Reading(_motion(state, signal), signal.source, now.mono)
+    return after
 
 
 def _source(state: RoomState, signal: SourceChanged, now: Now) -> RoomState:

@@ -61,20 +61,37 @@ def test_every_motion_sensor_speaks_for_itself_in_a_fixed_order():
     ]  # fmt: skip
 
 
-def test_stale_at_names_each_end_once():
+def test_stale_at_names_when_each_reading_says_less_or_nothing():
     state = RoomState(
         people=Reading(1, "c", T), voice=Reading(1, "m", T), estimate=Reading(1, "o", T),
         motion={"a": Reading(0, "a", T)},
     )  # fmt: skip
-    assert sorted(stale_at(state, RULES)) == [T + 10, T + 20, T + 30, T + 120]
-    assert stale_at(RoomState(), RULES) == []
+    assert sorted(stale_at(state, RULES, T)) == [T + 10, T + 20, T + 30, T + 30, T + 120]
+    assert stale_at(RoomState(), RULES, T) == []
+
+
+def test_very_many_motion_sensors_are_told_of_together_and_weigh_the_same():
+    says = [(1.0, T), (0.5, T), (0.5, T - 50), (0.0, T)] * 20
+    motion = {f"n{i:02}": Reading(v, f"n{i:02}", at) for i, (v, at) in enumerate(says)}
+    (found,) = gather(RoomState(motion=motion), RULES, T)
+    assert found.odds == pytest.approx(20 * (e.MOTION + e.RECENT_MOTION + 2 * e.NO_MOTION))
+    assert found.says == "motion at 20 sensors, just now at 20, none at 40"
+
+
+def test_the_next_of_several_sensors_to_say_less_is_named():
+    motion = {
+        "a": Reading(0.5, "a", T - 200), "b": Reading(1, "b", T - 100),
+        "c": Reading(0.5, "c", T - 40), "d": Reading(0.5, "d", T - 10),
+    }  # fmt: skip
+    # c stops to be evidence, d stops to be "just now"; b moves until it says otherwise.
+    assert sorted(stale_at(RoomState(motion=motion), RULES, T)) == [T + 20, T + 80]
 
 
 def test_a_reading_is_stale_exactly_when_stale_at_says_so():
     # 1000.1 + 10 - 1000.1 is less than 10 in floating point.
     for tenth in range(1000):
         reading = Reading(1, "c", 1000 + tenth / 10)
-        (end,) = stale_at(RoomState(people=reading), RULES)
+        (end,) = stale_at(RoomState(people=reading), RULES, T)
         assert fresh(reading, RULES.people_stale_s, end) is None
         assert fresh(reading, RULES.people_stale_s, math.nextafter(end, 0)) is reading
     assert fresh(None, 1, T) is None

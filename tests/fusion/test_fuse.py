@@ -289,3 +289,11 @@ def test_motion_goes_on_until_the_board_says_otherwise_or_is_lost():
     picture.say(SourceChanged("node:a", "lost", "silent"))
     assert picture.state.motion == {}
     assert not picture.state.presence.known
+
+
+def test_sensors_that_said_nothing_for_long_are_forgotten_but_not_those_that_see_motion():
+    picture = Picture()
+    picture.say(MotionChanged("a", True), MotionChanged("b", True), at=0)
+    picture.say(MotionChanged("b", False), at=1)
+    picture.say(MotionChanged("c", True), at=200)
+    assert list(picture.state.motion) == ["a", "c"]
