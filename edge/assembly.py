@@ -47,13 +47,26 @@ def plugin_rules(
     """Return what each plugin may do to the room's own actuators, keyed by its source name."""
     rules = {}
     for plugin in plugins:
-        grants = []
-        for actuator in config.actuators:
-            row = plugin.manifest.actuator(actuator.name)
-            if row is not None:
-                grants.append(Grant(actuator.name, row.min, row.max, row.values))
-        rules[f"plugin:{plugin.id}"] = PluginRules(plugin.id, plugin.manifest.events, tuple(grants))
+        rules[f"plugin:{plugin.id}"] = rules_of(plugin, [row.name for row in config.actuators])
     return rules
+
+
+def rules_of(plugin: InstalledPlugin, actuators: Sequence[str]) -> PluginRules:
+    """Return what one plugin may do in a room with these actuators."""
+    manifest = plugin.manifest
+    grants = []
+    for actuator in actuators:
+        row = manifest.actuator(actuator)
+        if row is not None:
+            grants.append(Grant(actuator, row.min, row.max, row.values))
+    return PluginRules(
+        plugin.id,
+        manifest.events,
+        tuple(grants),
+        version=manifest.version,
+        state=manifest.state,
+        settings=plugin.settings,
+    )
 
 
 def build_core(settings: CoreSettings) -> Core:

@@ -1,9 +1,9 @@
 """Proposals from plugins and people: what their grants allow becomes a lease."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from edge.contracts.base import Now
+from edge.contracts.base import Now, Value
 from edge.contracts.commands import PluginCommand, Proposal, Verdict
 from edge.contracts.signals import OperatorAsked, PluginAnswered, Signal
 
@@ -24,12 +24,19 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class PluginRules:
-    """What the core needs to know of an installed plugin. `tick_s`: how often it is woken."""
+    """What the core needs to know of an installed plugin. `tick_s`: how often it is woken.
+
+    version, state (of what it keeps) and settings decide nothing here: with them a recording holds
+    all that the plugin was given.
+    """
 
     id: str
     events: tuple[str, ...]
     grants: tuple[Grant, ...]
     tick_s: float = 20.0
+    version: str = ""
+    state: int = 0
+    settings: Mapping[str, Value] = field(default_factory=dict)
 
 
 _LEASE = f"a lease lasts up to {LEASE_LIMIT_S:.0f} s"

@@ -1,5 +1,6 @@
 """`roomkeeper-edge plugin new|build|...`: what a plugin's author calls."""
 
+import tomllib
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from edge.contracts.base import Value
 from edge.workshop.build import LANGUAGES, build_into
 from edge.workshop.errors import WorkshopError
 from edge.workshop.new import new
@@ -54,5 +56,52 @@ def build_command(folder: Path) -> None:
     click.echo(f"{built.module}: {built.size} bytes, {rest}")
 
 
-COMMANDS = (new_command, build_command)
+@click.command("test")
+@FOLDER
+@click.option("--accept", is_flag=True, help="Write what the plugin answers now as expected.")
+@click.option(
+    "--journal",
+    "journals",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A recorded journal to live through again with this build; may be given more than once.",
+)
+@click.option("--set", "chosen", multiple=True, metavar="KEY=VALUE", help="A setting, as in TOML.")
+@click.option("--all", "everything", is_flag=True, help="Show every difference.")
+@plainly
+def test_command(
+    folder: Path, accept: bool, journals: tuple[Path, ...], chosen: tuple[str, ...],
+    everything: bool,
+) -> None:  # fmt: skip
+    """Try the plugin in FOLDER: golden events, and what it changes in recorded journals.
+
+    Exit code 1 when a golden event is answered otherwise; a change in a journal is only shown.
+    """
+    from edge.workshop.testing import golden, recorded  # noqa: PLC0415 - needs the sandbox
+
+    wrong = golden(folder, accept, click.echo)
+    for journal in journals:
+        recorded(folder, journal, settings(chosen), everything, click.echo)
+    if wrong:
+        raise click.ClickException(f"{wrong} golden events are answered otherwise than expected")
+
+
+def settings(chosen: tuple[str, ...]) -> dict[str, Value]:
+    """Return KEY=VALUE pairs with their TOML values; a bare word is a text."""
+    found: dict[str, Value] = {}
+    for pair in chosen:
+        key, sign, text = pair.partition("=")
+        if not sign:
+            raise WorkshopError(f"--set {pair}: write KEY=VALUE")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        if not isinstance(value, Value):
+            raise WorkshopError(f"--set {pair}: a setting is a number, a text or true or false")
+        found[key] = value
+    return found
+
+
+COMMANDS = (new_command, build_command, test_command)
 """What `roomkeeper-edge plugin` gets from here."""
