@@ -157,8 +157,9 @@ class Appliance:
         now = self._clock()
         boot = encode_boot(self.settings, self.loop.state)
         self.journal.append([Row("boot", f"{self.settings.room}-{self.journal.boot}", now, boot)])
+        versions = self.loop.state.plugin_state_version
         for source, state in self.loop.state.plugin_state.items():
-            self.plugins.restore(source.removeprefix("plugin:"), state)
+            self.plugins.restore(source.removeprefix("plugin:"), state, versions.get(source, 1))
         # First of all: what is decided before the clock is trusted sends the room to rest.
         self.senses.clock.check()
         for source, reason in (*self._refused, *self.senses.refused, *self.face.refused):

@@ -162,12 +162,18 @@ class DeviceReported(Message, frozen=True, omit_defaults=True, tag="device"):
 
 
 class PluginAnswered(Message, frozen=True, omit_defaults=True, tag="plugin"):
-    """Edge. A plugin's answer to a batch of events; `state` replaces its kept state."""
+    """Edge. A plugin's answer to a batch of events; `state` replaces its kept state.
+
+    state_version: what its manifest declares; kept state of another version is not handed in.
+    said: what it logged meanwhile ("level: text"), a bounded part of it.
+    """
 
     source: str
     events: tuple[str, ...]
     commands: tuple[PluginCommand, ...] = ()
     state: str = ""
+    state_version: int = 1
+    said: tuple[str, ...] = ()
 
 
 class PluginFailed(Message, frozen=True, omit_defaults=True, tag="plugin_failed"):
@@ -177,6 +183,7 @@ class PluginFailed(Message, frozen=True, omit_defaults=True, tag="plugin_failed"
     events: tuple[str, ...]
     reason: str
     quarantined: bool = False
+    said: tuple[str, ...] = ()
 
 
 class MachineChanged(Message, frozen=True, omit_defaults=True, tag="machine"):

@@ -49,8 +49,9 @@ class CoreState:
     """All that the loop owns. given: the command an actuator last got; denied: who was refused.
 
     wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
-    each plugin keeps; stances: how devices stand to their commands; modes: the fallbacks in force;
-    quarantined: plugins that are shut out, and why; starts: of meetings that promise something.
+    each plugin keeps, plugin_state_version: and which form of it that is; stances: how devices
+    stand to their commands; modes: the fallbacks in force; quarantined: plugins that are shut out,
+    and why; starts: of meetings that promise something.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -62,6 +63,7 @@ class CoreState:
     told: Told = field(default_factory=Told)
     ticked: dict[str, float] = field(default_factory=dict)
     plugin_state: dict[str, str] = field(default_factory=dict)
+    plugin_state_version: dict[str, int] = field(default_factory=dict)
     wanted: tuple[WantedMachine, ...] = ()
     wanted_version: int = 0
     published: bool = False

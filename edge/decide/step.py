@@ -75,8 +75,13 @@ class Core:
             quarantined=claim.quarantined,
         )
         if isinstance(signal, PluginAnswered):
-            kept_state = {**state.plugin_state, signal.source: signal.state}
-            after = replace(after, plugin_state=kept_state)
+            after = replace(
+                after,
+                plugin_state={**state.plugin_state, signal.source: signal.state},
+                plugin_state_version={
+                    **state.plugin_state_version, signal.source: signal.state_version,
+                },
+            )  # fmt: skip
         after, snapshot = self._snapshot(after, wanted, now)
         after, called = self._call(state, after, signal, ident, situation, now)
         writes = tuple(_write(effect, ident) for effect in effects)

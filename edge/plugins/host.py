@@ -2,24 +2,30 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import Counter, Histogram
 
 from edge.contracts.plugin import PluginEvent
-from edge.contracts.signals import PluginAnswered, PluginFailed, Signal
+from edge.contracts.signals import PluginAnswered, PluginFailed, Signal, SourceChanged
+from edge.plugins.cache import CompileCache
 from edge.plugins.errors import PluginError
 from edge.plugins.install import InstalledPlugin
+from edge.plugins.loader import Loader, Ready, Refused
 from edge.plugins.queue import PluginCall, Waiting
 from edge.plugins.runner import Runner
 from edge.plugins.sandbox import GuestError, Sandbox
+from edge.plugins.shelf import Shelf
 
 __all__ = ["PluginCall", "PluginHost", "Post"]
 
 Post = Callable[[Signal], None]
 # A guest's stack lives on ours: with a small one, deep recursion would kill the process.
 STACK = 2 * 1024 * 1024
+LARGE = 512 * 1024
+"""Bytes of a module from which on it is compiled beside the others, not before them."""
 
 CALLS = Counter("roomkeeper_plugin_calls", "Plugin calls", ["plugin", "outcome"])
 DROPPED = Counter("roomkeeper_plugin_dropped", "Events a plugin never saw", ["plugin", "why"])
@@ -41,11 +47,18 @@ class PluginHost:
         plugins: Sequence[InstalledPlugin],
         post: Post,
         mono: Callable[[], float] = time.monotonic,
+        *,
+        cache: CompileCache | None = None,
+        shelf: Shelf | None = None,
+        changing: Callable[[InstalledPlugin], None] = lambda _plugin: None,
     ) -> None:
-        self._post, self._mono = post, mono
+        """`changing` hears of a plugin that takes over, before anything of it is posted."""
+        self._post, self._mono, self._cache, self._changing = post, mono, cache, changing
         self._runners = {plugin.id: Runner(plugin) for plugin in plugins}
         self._waiting = {name: Waiting() for name in self._runners}
         self._changed = threading.Condition()
+        self._arrived: deque[Ready | Refused] = deque()
+        self._loader = Loader(plugins, cache, shelf, self._arrive)
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -63,11 +76,15 @@ class PluginHost:
             if count:
                 DROPPED.labels(call.plugin, why).inc(count)
 
-    def restore(self, plugin: str, state: str) -> None:
-        """Give a plugin the state it kept before a restart; call it before start()."""
+    def restore(self, plugin: str, state: str, version: int = 1) -> None:
+        """Give a plugin the state it kept before a restart; call it before start().
+
+        version: of the kept text, as its manifest said then; another one's is not handed in.
+        """
         with self._changed:
-            if plugin in self._runners:
-                self._runners[plugin].state = state
+            runner = self._runners.get(plugin)
+            if runner is not None and runner.plugin.manifest.state == version:
+                runner.state = state
 
     def release(self, plugin: str) -> None:
         """End a plugin's quarantine."""
@@ -84,15 +101,17 @@ class PluginHost:
         before = threading.stack_size(STACK)
         try:
             self._thread = threading.Thread(target=self._run, args=(box,), name="plugins")
+            self._loader.start()
             self._thread.start()
         finally:
             threading.stack_size(before)
 
     def stop(self) -> None:
-        """End the thread once the call that runs is over: its deadline bounds that."""
+        """End the threads once the call that runs is over: its deadline bounds that."""
         with self._changed:
             self._stopping = True
             self._changed.notify()
+        self._loader.stop()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -102,6 +121,8 @@ class PluginHost:
             for runner in self._runners.values():
                 self._load(runner, box)
             while self._wait():
+                while self._arrived:
+                    self._take_over(self._arrived.popleft(), box)
                 for name in self._runners:
                     self._serve(name)
         finally:
@@ -111,19 +132,66 @@ class PluginHost:
 
     def _wait(self) -> bool:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or any(self._waiting.values()))
+            self._changed.wait_for(lambda: self._stopping or self._arrived or self._due())
             return not self._stopping
 
+    def _due(self) -> bool:
+        return any(self._waiting[name] and r.answers for name, r in self._runners.items())
+
     def _load(self, runner: Runner, box: Sandbox) -> None:
+        plugin = runner.plugin
+        held = self._cache is not None and self._cache.holds(plugin)
+        if len(plugin.wasm) >= LARGE and not held:
+            self._loader.load(plugin)
+            return
         try:
-            runner.load(box)
+            runner.load(box, self._cache)
         except PluginError as error:
-            runner.quarantined = str(error)
-            self._fail(runner, (), str(error))
+            self._unfit(runner, str(error))
+
+    def _arrive(self, found: Ready | Refused) -> None:
+        with self._changed:
+            self._arrived.append(found)
+            self._changed.notify()
+
+    def _take_over(self, found: Ready | Refused, box: Sandbox) -> None:
+        """Let a plugin take over from what runs; when it cannot, what runs goes on."""
+        if isinstance(found, Refused):
+            old = self._runners[found.name]
+            if old.answers:
+                self._tell(found.name, found.reason)
+            else:
+                self._unfit(old, found.reason)
+            return
+        name, new = found.plugin.id, Runner(found.plugin)
+        old = self._runners[name]
+        try:
+            new.load(box, self._cache, found.compiled)
+        except PluginError as error:
+            self._tell(name, f"{new.plugin.version} does not load: {error}")
+            return
+        new.inherit(old)
+        self._runners[name] = new
+        old.close()
+        self._changing(new.plugin)
+        log.info("plugin runs", plugin=name, version=new.plugin.version, why=found.why)
+        self._post(SourceChanged(f"plugin:{name}", "ok", f"runs {new.plugin.version}: {found.why}"))
+
+    def _tell(self, name: str, reason: str) -> None:
+        if reason:
+            log.warning("plugin not taken", plugin=name, reason=reason)
+        self._post(SourceChanged(f"plugin:{name}", "degraded" if reason else "ok", reason))
+
+    def _unfit(self, runner: Runner, reason: str) -> None:
+        runner.quarantined, runner.unfit = reason, True
+        self._fail(runner, (), reason)
+        self._loader.replace(runner.plugin, reason)
 
     def _serve(self, name: str) -> None:
         """Hand one plugin its next batch; others get their turn before its rest."""
         runner, waiting = self._runners[name], self._waiting[name]
+        if not runner.answers:
+            return
         with self._changed:
             batch, refused = waiting.take(), waiting.take_refused()
             now, seed = waiting.now, waiting.seed
@@ -154,16 +222,22 @@ class PluginHost:
             ended = self._mono()
             runner.failed(str(error), ended)
             self._fail(runner, ids, str(error))
+            if runner.quarantined:
+                self._loader.replace(runner.plugin, runner.quarantined)
         else:
             ended = self._mono()
             CALLS.labels(name, "answered").inc()
-            self._post(PluginAnswered(f"plugin:{name}", ids, output.commands, output.state))
+            version, said = runner.plugin.manifest.state, runner.said(ended)
+            self._post(
+                PluginAnswered(f"plugin:{name}", ids, output.commands, output.state, version, said)
+            )
             runner.prepare()
         SECONDS.labels(name).observe(ended - begun)
 
     def _fail(self, runner: Runner, ids: tuple[str, ...], reason: str) -> None:
         name = runner.plugin.id
         CALLS.labels(name, "failed").inc()
-        self._post(PluginFailed(f"plugin:{name}", ids, reason, bool(runner.quarantined)))
+        said = runner.said(self._mono())
+        self._post(PluginFailed(f"plugin:{name}", ids, reason, bool(runner.quarantined), said))
         # After the post: writing gives up the interpreter's lock, and the room waits for the news.
         log.warning("plugin failed", plugin=name, reason=reason, quarantined=runner.quarantined)

@@ -17,7 +17,8 @@ MANIFEST_LIMIT = 64 * 1024
 FRESH_MEMORY_MB = 64
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_-]{0,31}\Z")]
-Version = Annotated[str, Meta(pattern=r"\A(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)\Z")]
+_NUMBER = r"(0|[1-9]\d{0,8})"
+Version = Annotated[str, Meta(pattern=rf"\A{_NUMBER}\.{_NUMBER}\.{_NUMBER}\Z")]
 FileName = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_.-]{0,63}\.wasm\Z")]
 Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 ActuatorName = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_.-]{0,63}\*?\Z")]

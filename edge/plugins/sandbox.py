@@ -16,6 +16,7 @@ from edge.plugins.manifest import Limits
 
 __all__ = ["Guest", "GuestError", "Instance", "Sandbox"]
 
+MAGIC = b"\0asm"
 STACK = 128 * 1024
 LINE_LIMIT = 512
 MEGABYTE = 1 << 20
@@ -59,7 +60,24 @@ class Sandbox:
 
     def compile(self, name: str, wasm: bytes, limits: Limits, log: Log | None = None) -> Guest:
         """Return the guest; PluginError when it is no component of our world or wants more."""
-        return Guest(self, name, wasm, limits, log or _silent)
+        if not wasm.startswith(MAGIC):
+            raise PluginError(f"{name} is not a WebAssembly component: build it again")
+        try:
+            made = component.Component(self.engine, wasm)
+        except wasmtime.WasmtimeError as error:
+            raise PluginError(f"{name} does not load: {str(error)[:300]}") from error
+        return Guest(self, name, made, limits, log or _silent)
+
+    def load(self, name: str, compiled: bytes, limits: Limits, log: Log | None = None) -> Guest:
+        """Return the guest from what `Guest.compiled` gave; PluginError when made by another.
+
+        It is machine code: only bytes whose origin is proven may come here.
+        """
+        try:
+            made = component.Component.deserialize(self.engine, compiled)
+        except wasmtime.WasmtimeError as error:
+            raise PluginError(f"{name} was compiled otherwise: {str(error)[:300]}") from error
+        return Guest(self, name, made, limits, log or _silent)
 
     def begin(self, limits: Limits, log: Log) -> None:
         """Give the next call its quota of host calls and of log lines."""

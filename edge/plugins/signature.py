@@ -144,11 +144,19 @@ def read_text(file: Path) -> str:
     try:
         with file.open("rb") as opened:
             data = opened.read(FILE_LIMIT + 1)
-        if len(data) > FILE_LIMIT:
-            raise PluginError(f"{file} is larger than a key or signature can be ({FILE_LIMIT} B)")
-        return data.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise PluginError(f"{file} cannot be read: {error}") from error
+    if len(data) > FILE_LIMIT:
+        raise PluginError(f"{file} is larger than a key or signature can be ({FILE_LIMIT} B)")
+    return as_text(data, str(file))
+
+
+def as_text(data: bytes, where: str) -> str:
+    """Return the text of a key or signature file; PluginError when it is none."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PluginError(f"{where} cannot be read: {error}") from error
 
 
 def _line(text: str, index: int, where: str) -> str:

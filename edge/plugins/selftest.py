@@ -1,0 +1,53 @@
+"""What a plugin must show before it runs: who it is, and its golden events answered as expected."""
+
+import json
+
+import msgspec
+
+from edge.contracts.plugin import SCHEMA, PluginInput, PluginOutput, input_encoder
+from edge.plugins.answer import read_answer
+from edge.plugins.errors import GuestError, PluginError
+from edge.plugins.guest import Guest
+from edge.plugins.install import GOLDEN, InstalledPlugin
+from edge.plugins.manifest import Manifest
+
+PATIENCE_MS = 1000
+"""Deadline of a golden event: here it counts what a plugin says, not how soon."""
+
+
+class GoldenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of a plugin's golden folder: what comes in and what must come out."""
+
+    title: str
+    input: PluginInput
+    output: PluginOutput
+
+
+def introduce(guest: Guest, manifest: Manifest) -> None:
+    """Hear who a guest says it is; PluginError when it is not what its manifest says."""
+    try:
+        said = msgspec.convert(json.loads(guest.call("describe", None)), dict[str, object])
+    except (ValueError, RecursionError) as error:
+        raise PluginError(f"{manifest.module} describes itself badly: {error}") from error
+    if said.get("id") != manifest.id or said.get("schema") != SCHEMA:
+        raise PluginError(f"{manifest.module} says it is {str(said)[:100]}, not {manifest.id}")
+
+
+def self_test(guest: Guest, plugin: InstalledPlugin) -> int:
+    """Return how many golden events were answered as expected; PluginError for the first not."""
+    guest.limits = msgspec.structs.replace(guest.limits, deadline_ms=PATIENCE_MS)
+    introduce(guest, plugin.manifest)
+    files = [name for name in sorted(plugin.files) if name.startswith(f"{GOLDEN}/")]
+    for name in files:
+        try:
+            golden = msgspec.json.decode(plugin.files[name], type=GoldenEvent)
+            text = guest.call("handle", input_encoder.encode(golden.input).decode("utf-8"))
+            answer = read_answer(text, frozenset(event.id for event in golden.input.events))
+        except (msgspec.MsgspecError, RecursionError, GuestError, UnicodeDecodeError) as error:
+            raise PluginError(f"{plugin.id} {plugin.version}: {name}: {error}") from error
+        if answer != golden.output:
+            raise PluginError(
+                f"{plugin.id} {plugin.version}: {name} ({golden.title[:80]}) is answered otherwise "
+                "than expected"
+            )
+    return len(files)
