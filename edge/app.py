@@ -3,7 +3,9 @@
 import hashlib
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +15,7 @@ import msgspec
 import structlog
 
 from edge.actuators.calendar import CalendarDriver
-from edge.assembly import build_core, core_settings
+from edge.assembly import build_core, core_settings, find_plugins, plugin_rules
 from edge.config import RoomConfig, load_intents, load_policy, read_secret
 from edge.config_schema import BrokerSection
 from edge.contracts.base import Now
@@ -27,9 +29,8 @@ from edge.face import Face
 from edge.inbox import Inbox
 from edge.journal import AbsentJournal, Journal, JournalError, JournalUnusableError, Row
 from edge.loop import Loop, Ports
-from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
-from edge.plugins.install import InstalledPlugin, load_plugins
+from edge.plugins.install import InstalledPlugin
 from edge.process.dav import DavAccount
 from edge.process.health import HealthServer
 from edge.process.link import Broker, Link
@@ -73,13 +74,16 @@ class Appliance:
         self._config = config
         self._clock = clock = SteadyClock(clock)
         self._since_snapshot = 0
+        self._rules = 0
         self.health: HealthServer | None = None
         self.inbox = Inbox(lambda: clock().mono)
         self.journal = _journal(Path(config.journal.path), self.inbox.post, anew)
-        self._plugins, self._refused = _installed(config)
+        self._found = find_plugins(config)
+        self._taking_over: deque[InstalledPlugin] = deque()
+        self._refused = list(self._found.refused)
         intents = load_intents(Path(config.intents.file), config)
         policy = load_policy(Path(config.policy.file))
-        self.settings = core_settings(config, intents, policy, self._plugins)
+        self.settings = core_settings(config, intents, policy, self._found.runnable)
         core = build_core(self.settings)
         if core.policy.broken:
             self._refused.append(("policy", core.policy.broken))
@@ -103,7 +107,14 @@ class Appliance:
             share_titles=config.room.share_titles,
             version=version("roomkeeper"),
         )
-        self.plugins = PluginHost(self._plugins, post)
+        self.plugins = PluginHost(
+            self._found.runnable,
+            post,
+            enabled=config.plugins.enabled,
+            cache=self._found.cache,
+            shelf=self._found.shelf,
+            changing=self._taking_over.append,
+        )
         self.drivers = Drivers(
             config, self.devices, post, self.uplink.wanted, wall=lambda: self._clock().wall
         )
@@ -225,6 +236,19 @@ class Appliance:
     def _watch(self, signal: Signal, decision: Decision | None, state: CoreState) -> None:
         self.senses.watch(signal, decision, state)
         self.face.watch(decision)
+        if isinstance(signal, SourceChanged) and self._taking_over:
+            self._new_rules()
+
+    def _new_rules(self) -> None:
+        """Decide by the manifests of the plugins that took over: to replay, another start."""
+        while self._taking_over:
+            rules = plugin_rules(self._config, [self._taking_over.popleft()])
+            self.settings = replace(self.settings, plugins={**self.settings.plugins, **rules})
+        self._rules += 1
+        ident = f"{self.settings.room}-{self.journal.boot}.{self._rules}"
+        boot = encode_boot(self.settings, self.loop.state)
+        self.journal.append([Row("boot", ident, self._clock(), boot)])
+        self.loop.core = build_core(self.settings)
 
     def _record(
         self, rows: Sequence[tuple[str, str, Now, bytes]], release: Callable[[], None] | None
@@ -279,22 +303,6 @@ def _journal(
     except JournalUnusableError as error:
         log.error("the room runs without a journal", problem=str(error))
         return AbsentJournal(path, str(error), on_error=health.lost, on_back=anew)
-
-
-def _installed(config: RoomConfig) -> tuple[list[InstalledPlugin], list[tuple[str, str]]]:
-    """Return the plugins that may run, and (source, reason) of those that may not."""
-    plugins: list[InstalledPlugin] = []
-    refused: list[tuple[str, str]] = []
-    section = config.plugins
-    for name in section.enabled:
-        try:
-            plugins += load_plugins(
-                Path(section.folder), Path(section.keys), [name], section.settings
-            )
-        except PluginError as error:
-            log.error("plugin refused", plugin=name, reason=str(error))
-            refused.append((f"plugin:{name}", str(error)))
-    return plugins, refused
 
 
 def _broker(section: BrokerSection) -> Broker:

@@ -1,8 +1,11 @@
 """Configuration into the values that the pure parts are called with."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
+import structlog
 
 from edge.actuators.gate import Gate
 from edge.config import RoomConfig
@@ -14,7 +17,48 @@ from edge.decide.sky import Place
 from edge.decide.step import Core
 from edge.fusion.state import FusionRules
 from edge.meetings.life import MeetingRules
+from edge.plugins.cache import CompileCache
+from edge.plugins.errors import PluginError
 from edge.plugins.install import InstalledPlugin
+from edge.plugins.private import PrivateFolder
+from edge.plugins.shelf import Shelf
+from edge.plugins.versions import Versions
+
+log = structlog.get_logger()
+
+
+class Plugins(NamedTuple):
+    """The plugins of a room. refused: source and reason of what may not run, or cannot be kept."""
+
+    runnable: tuple[InstalledPlugin, ...]
+    shelf: Shelf
+    cache: CompileCache | None
+    refused: tuple[tuple[str, str], ...]
+
+
+def find_plugins(config: RoomConfig) -> Plugins:
+    """Return the plugins that may run, and why the others may not."""
+    section = config.plugins
+    folder, keys = Path(section.folder), Path(section.keys)
+    versions: Versions | None = None
+    cache: CompileCache | None = None
+    refused: list[tuple[str, str]] = []
+    try:
+        store = PrivateFolder(Path(section.store))
+        versions = Versions(store, keys)
+        cache = CompileCache(PrivateFolder(store.path / "compiled"))
+    except PluginError as error:
+        log.error("plugins cannot be kept", reason=str(error))
+        refused.append(("plugin-store", str(error)))
+    shelf = Shelf(folder, keys, versions, section.settings)
+    runnable = []
+    for name in section.enabled:
+        try:
+            runnable.append(shelf.pick(name).plugin)
+        except PluginError as error:
+            log.error("plugin refused", plugin=name, reason=str(error))
+            refused.append((f"plugin:{name}", str(error)))
+    return Plugins(tuple(runnable), shelf, cache, tuple(refused))
 
 
 def core_settings(

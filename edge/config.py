@@ -168,11 +168,14 @@ def _vm_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:
 def _absolute(config: RoomConfig, base: Path) -> RoomConfig:
     """Return the settings with every path made absolute from the folder of the file."""
     places = (
-        *_FILES, ("plugins", "folder"), ("plugins", "keys"), ("journal", "path"),
-        ("panel", "theme"),
+        *_FILES, ("plugins", "folder"), ("plugins", "keys"), ("plugins", "store"),
+        ("journal", "path"), ("panel", "theme"),
     )  # fmt: skip
     for section, name in places:
         config = _with(config, section, name, _from(base, getattr(getattr(config, section), name)))
+    if not config.plugins.store:
+        beside = Path(config.journal.path).with_suffix(".plugins")
+        config = _with(config, "plugins", "store", str(beside))
     for section in ("camera", "microphone"):
         device = getattr(config, section).device
         if device and (base / device).is_file():

@@ -160,10 +160,14 @@ class FusionSection(_Section, frozen=True):
 
 
 class PluginsSection(_Section, frozen=True):
-    """folder: one folder per plugin; keys: public keys that may sign; enabled: which run."""
+    """folder: one folder per plugin; keys: public keys that may sign; enabled: which run.
+
+    store: private folder of what was installed and compiled; "" is beside the journal.
+    """
 
     folder: str = "../wasm_modules"
     keys: str = "keys"
+    store: str = ""
     enabled: tuple[Identifier, ...] = ("lights", "climate")
     settings: dict[str, dict[str, Value]] = msgspec.field(default_factory=dict)
 

@@ -48,17 +48,21 @@ class PluginHost:
         post: Post,
         mono: Callable[[], float] = time.monotonic,
         *,
+        enabled: Sequence[str] = (),
         cache: CompileCache | None = None,
         shelf: Shelf | None = None,
         changing: Callable[[InstalledPlugin], None] = lambda _plugin: None,
     ) -> None:
-        """`changing` hears of a plugin that takes over, before anything of it is posted."""
+        """enabled: what the shelf is watched for, whether or not it could run at the start.
+
+        changing: hears of a plugin that takes over, before anything of it is posted.
+        """
         self._post, self._mono, self._cache, self._changing = post, mono, cache, changing
         self._runners = {plugin.id: Runner(plugin) for plugin in plugins}
         self._waiting = {name: Waiting() for name in self._runners}
         self._changed = threading.Condition()
         self._arrived: deque[Ready | Refused] = deque()
-        self._loader = Loader(plugins, cache, shelf, self._arrive)
+        self._loader = Loader(plugins, enabled, cache, shelf, self._arrive)
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -123,7 +127,7 @@ class PluginHost:
             while self._wait():
                 while self._arrived:
                     self._take_over(self._arrived.popleft(), box)
-                for name in self._runners:
+                for name in tuple(self._runners):
                     self._serve(name)
         finally:
             for runner in self._runners.values():
@@ -157,27 +161,30 @@ class PluginHost:
     def _take_over(self, found: Ready | Refused, box: Sandbox) -> None:
         """Let a plugin take over from what runs; when it cannot, what runs goes on."""
         if isinstance(found, Refused):
-            old = self._runners[found.name]
-            if old.answers:
-                self._tell(found.name, found.reason)
-            else:
-                self._unfit(old, found.reason)
+            self._refuse(found.name, found.reason)
             return
         name, new = found.plugin.id, Runner(found.plugin)
-        old = self._runners[name]
         try:
             new.load(box, self._cache, found.compiled)
         except PluginError as error:
-            self._tell(name, f"{new.plugin.version} does not load: {error}")
+            self._refuse(name, f"{new.plugin.version} does not load: {error}")
             return
-        new.inherit(old)
-        self._runners[name] = new
-        old.close()
+        old = self._runners.get(name)
+        if old is not None:
+            new.inherit(old)
+            old.close()
+        with self._changed:
+            self._waiting.setdefault(name, Waiting())
+            self._runners[name] = new
         self._changing(new.plugin)
         log.info("plugin runs", plugin=name, version=new.plugin.version, why=found.why)
         self._post(SourceChanged(f"plugin:{name}", "ok", f"runs {new.plugin.version}: {found.why}"))
 
-    def _tell(self, name: str, reason: str) -> None:
+    def _refuse(self, name: str, reason: str) -> None:
+        runner = self._runners.get(name)
+        if runner is not None and not runner.answers:
+            self._unfit(runner, reason)
+            return
         if reason:
             log.warning("plugin not taken", plugin=name, reason=reason)
         self._post(SourceChanged(f"plugin:{name}", "degraded" if reason else "ok", reason))

@@ -44,16 +44,18 @@ Deliver = Callable[[Ready | Refused], None]
 
 
 class Loader:
-    """Watches the shelf for what runs. Every method may be called from any thread."""
+    """Watches the shelf for what is enabled. Every method may be called from any thread."""
 
     def __init__(
         self,
         plugins: Sequence[InstalledPlugin],
+        enabled: Sequence[str],
         cache: CompileCache | None,
         shelf: Shelf | None,
         deliver: Deliver,
     ) -> None:
         self._cache, self._shelf, self._deliver = cache, shelf, deliver
+        self._enabled = tuple(enabled)
         self._running = {plugin.id: plugin.digest for plugin in plugins}
         self._stamps: dict[str, tuple[int, ...]] = {}
         self._notes: dict[str, str] = {}
@@ -92,7 +94,7 @@ class Loader:
             while self._jobs and not self._stopping:
                 self._safely(self._jobs.popleft())
             if self._shelf is not None:
-                for name in self._running:
+                for name in self._enabled:
                     self._safely(lambda name=name: self._look(name))  # type: ignore[misc]
             self._wake.wait(POLL_S)
 
@@ -117,7 +119,7 @@ class Loader:
             self._note(name, str(error))
             return
         self._note(name, picked.note)
-        if picked.plugin.digest != self._running[name]:
+        if picked.plugin.digest != self._running.get(name):
             self._make(picked.plugin, "installed", tested=True)
 
     def _note(self, name: str, reason: str) -> None:

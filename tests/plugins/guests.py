@@ -3,6 +3,7 @@
 import hashlib
 import json
 import queue
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,39 @@ abi = {{ min = 1, max = 1 }}
 actuators = [{{ name = "light.*", min = 0.0, max = 100.0 }}]
 {more}
 """
+
+
+@dataclass
+class Maker:
+    """A plugin author with a pinned key: writes signed plugin folders, one per version."""
+
+    folder: Path
+    key: SecretKey = field(default_factory=keygen)
+
+    def __post_init__(self) -> None:
+        self.keys.mkdir(parents=True, exist_ok=True)
+        (self.keys / "maker.pub").write_text(public_text(self.key.public))
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys"
+
+    def write(
+        self, home: Path, version: str = "1.0.0", wasm: bytes | None = None, *, state: int = 1,
+        more: str = "", golden: dict[str, object] | None = None, key: SecretKey | None = None,
+    ) -> Path:  # fmt: skip
+        """Write the plugin "guest"; whatever was in `home` goes."""
+        wasm = wasm or component(answer=json.dumps({"commands": [], "state": version}))
+        text = manifest("guest", wasm, more=more).replace("1.2.3", version)
+        data = text.replace("state = 1", f"state = {state}").encode()
+        shutil.rmtree(home, ignore_errors=True)
+        (home / "golden").mkdir(parents=True)
+        (home / "guest.wasm").write_bytes(wasm)
+        (home / "plugin.toml").write_bytes(data)
+        for name, event in (golden or {}).items():
+            (home / "golden" / f"{name}.json").write_text(json.dumps(event))
+        (home / "plugin.toml.minisig").write_text(sign(data, key or self.key, "test"))
+        return home
 
 
 def guest(wasm: bytes, name: str = "guest", more: str = "") -> InstalledPlugin:
