@@ -63,7 +63,8 @@ def run(config: Path) -> None:
     code = 0
     try:
         appliance.start()
-        while not stopping.wait(3600.0):
+        # Python sees a signal that comes just before a wait only once that wait is over.
+        while not stopping.wait(0.5):
             continue
     except Exception:
         log.exception("the room cannot run")

@@ -120,10 +120,12 @@ class Maker:
     def write(
         self, home: Path, version: str = "1.0.0", wasm: bytes | None = None, *, state: int = 1,
         more: str = "", golden: dict[str, object] | None = None, key: SecretKey | None = None,
+        name: str = "guest", events: tuple[str, ...] = ("presence",),
     ) -> Path:  # fmt: skip
-        """Write the plugin "guest"; whatever was in `home` goes."""
-        wasm = wasm or component(answer=json.dumps({"commands": [], "state": version}))
-        text = manifest("guest", wasm, more=more).replace("1.2.3", version)
+        """Write a plugin; whatever was in `home` goes. It answers its version as its state."""
+        wasm = wasm or component(answer=json.dumps({"commands": [], "state": version}), name=name)
+        text = manifest(name, wasm, more=more).replace("1.2.3", version)
+        text = text.replace('["presence"]', json.dumps(events))
         data = text.replace("state = 1", f"state = {state}").encode()
         shutil.rmtree(home, ignore_errors=True)
         (home / "golden").mkdir(parents=True)

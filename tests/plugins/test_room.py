@@ -1,0 +1,161 @@
+"""Plugins in a real room's process with its journal: hostile ones, and a change of one."""
+
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.assembly import build_core
+from edge.contracts.signals import (
+    PluginAnswered,
+    Signal,
+    SourceChanged,
+    decode_signal,
+)
+from edge.journal import JournalError, open_reader, verify
+from edge.replay import replay
+from tests.plugins.guests import KEYS, ROOT, SHIPPED, Maker
+from tests.world.mosquitto import free_port
+from tests.world.waiting import until
+
+START = "from edge.cli import main; main()"
+ROOM = """
+nodes = []
+[room]
+id = "alone"
+[broker]
+port = {nobody}
+[site]
+port = {nobody}
+[calendar]
+url = "http://127.0.0.1:{nobody}/none/"
+[camera]
+device = "/dev/video97"
+[microphone]
+device = "no such microphone"
+[[actuators]]
+name = "light.main"
+driver = "mqtt"
+device = "lamp"
+field = "brightness"
+min = 0.0
+max = 100.0
+fallback = 0
+[plugins]
+folder = "plugins"
+keys = "keys"
+enabled = {enabled}
+[policy]
+file = "{root}/config/policies/room.cedar"
+[intents]
+file = "intents.toml"
+[journal]
+path = "room.journal"
+[clock]
+always_trust = true
+[health]
+port = {health}
+[panel]
+enabled = false
+"""
+
+
+class Room:
+    """A room of its own process, with no broker and no calendar, that runs what is in `plugins`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.maker = folder, Maker(folder)
+        self.plugins = folder / "plugins"
+        shutil.copy(KEYS / "roomkeeper.pub", self.maker.keys)
+        shutil.copytree(SHIPPED / "lights", self.plugins / "lights")
+        (folder / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *enabled: str) -> None:
+        config = self.folder / "room.toml"
+        names = json.dumps(["lights", *enabled])
+        self.health = free_port()
+        config.write_text(
+            ROOM.format(root=ROOT, nobody=free_port(), health=self.health, enabled=names)
+        )
+        with (self.folder / "edge.log").open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", START, "run", str(config)], cwd=ROOT, stderr=log
+            )
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(20)
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "edge.log").read_text()
+
+    def signals(self) -> list[Signal]:
+        try:
+            with open_reader(self.folder / "room.journal") as reader:
+                rows = [row for row in reader.read() if row.kind == "signal"]
+        except JournalError:
+            # Not begun yet.
+            return []
+        return [decode_signal(row.body) for row in rows if row.body is not None]
+
+    def healthy(self) -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=2) as page:
+            return bool(json.load(page)["ok"])
+
+    def replayed(self) -> None:
+        assert verify(self.folder / "room.journal").ok
+        with open_reader(self.folder / "room.journal") as reader:
+            found = replay(reader.read(), build_core)
+        assert found.same, found
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Iterator[Room]:
+    room = Room(tmp_path)
+    yield room
+    room.stop()
+    print(room.log)
+
+
+def told(room: Room, source: str) -> list[str]:
+    """Return what the journal holds of a source's health, oldest first."""
+    changes = [s for s in room.signals() if isinstance(s, SourceChanged) and s.source == source]
+    return [f"{change.health}: {change.reason}" for change in changes]
+
+
+def answers(room: Room) -> list[str]:
+    """Return the state in each answer of the plugin "guest": the version that gave it."""
+    found = [s for s in room.signals() if isinstance(s, PluginAnswered)]
+    return [answer.state for answer in found if answer.source == "plugin:guest"]
+
+
+def test_a_new_version_with_other_rights_takes_over_and_the_journal_replays(room: Room) -> None:
+    home = room.plugins / "guest"
+    room.maker.write(home, "1.0.0", events=("tick",))
+    room.start("guest")
+    until(lambda: "1.0.0" in answers(room), 30)
+    room.maker.write(home, "1.1.0", events=("tick", "presence"))
+    until(lambda: "ok: runs 1.1.0: installed" in told(room, "plugin:guest"), 30)
+    # Its next tick.
+    until(lambda: answers(room)[-1] == "1.1.0", 60)
+    assert room.healthy()
+    room.stop()
+    room.replayed()
+    with open_reader(room.folder / "room.journal") as reader:
+        boots = [row.id for row in reader.read() if row.kind == "boot"]
+    assert boots == ["alone-1", "alone-1.1"]
+    # The next start runs what was installed.
+    before = len(answers(room))
+    room.start("guest")
+    until(lambda: len(answers(room)) > before, 30)
+    assert answers(room)[-1] == "1.1.0"
+    room.stop()
+    room.replayed()
