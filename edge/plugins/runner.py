@@ -40,7 +40,9 @@ class Runner:
         self._minute, self._told = 0.0, 0
         self._failures: deque[float] = deque(maxlen=FAILURES)
 
-    def load(self, box: Sandbox, cache: CompileCache | None, compiled: bytes | None = None) -> None:
+    def load(
+        self, box: Sandbox, cache: CompileCache | None = None, compiled: bytes | None = None
+    ) -> None:
         """Get the plugin ready and hear who it says it is; PluginError when it cannot run.
 
         compiled: its machine code when this process has made it already.

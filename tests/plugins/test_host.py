@@ -144,7 +144,7 @@ def test_state_is_kept_between_calls_and_restored_after_a_restart() -> None:
     assert json.loads(kept.state)["seen"] == 1000.0
     for state, value in ((kept.state, 80), ("", 0)):
         again = PluginHost(shipped("lights"), posted)
-        again.restore("lights", state)
+        again.restore("lights", state, kept.state_version)
         again.start()
         try:
             assert ask(again, posted, 1060.0).commands[0].value == value
