@@ -127,13 +127,16 @@ class Maker:
         text = manifest(name, wasm, more=more).replace("1.2.3", version)
         text = text.replace('["presence"]', json.dumps(events))
         data = text.replace("state = 1", f"state = {state}").encode()
+        new = home.with_name(f".{home.name}")
+        (new / "golden").mkdir(parents=True)
+        (new / "guest.wasm").write_bytes(wasm)
+        (new / "plugin.toml").write_bytes(data)
+        for title, event in (golden or {}).items():
+            (new / "golden" / f"{title}.json").write_text(json.dumps(event))
+        (new / "plugin.toml.minisig").write_text(sign(data, key or self.key, "test"))
+        # At once: a room that looks meanwhile would say what it found half written.
         shutil.rmtree(home, ignore_errors=True)
-        (home / "golden").mkdir(parents=True)
-        (home / "guest.wasm").write_bytes(wasm)
-        (home / "plugin.toml").write_bytes(data)
-        for name, event in (golden or {}).items():
-            (home / "golden" / f"{name}.json").write_text(json.dumps(event))
-        (home / "plugin.toml.minisig").write_text(sign(data, key or self.key, "test"))
+        new.rename(home)
         return home
 
 
