@@ -14,7 +14,7 @@ from edge.workshop.build import build, build_into
 from edge.workshop.errors import WorkshopError
 
 HERE = Path(__file__).resolve().parent
-PLUGINS = ("lights", "climate", "camera", "microphone")
+PLUGINS = ("lights", "climate", "camera", "microphone", "blinds")
 
 
 def write(plugin: str, cache: Path) -> str:

@@ -61,7 +61,7 @@ ACTUATORS: Mapping[str, tuple[GateRule, Value]] = {
 
 INTENTS = (
     Intent("quiet-video", "Quiet", ("quiet",), {"light.main": 60, "climate.setpoint": 21.5}),
-    Intent("presentation", "Presentation", ("slides",), {"climate.setpoint": 21.0}),
+    Intent("presentation", "Presentation", ("slides",), {"blind.main": 80}),
     Intent("default", "Meeting", ()),
 )
 

@@ -17,7 +17,7 @@ from edge.plugins.sandbox import Guest, GuestError, Instance, Sandbox
 from tests.plugins.guests import ROOT, SHIPPED, shipped
 
 COMPILER = ROOT / ".venv-wasm" / "bin" / "python"
-NAMES = ("lights", "climate", "camera", "microphone")
+NAMES = ("lights", "climate", "camera", "microphone", "blinds")
 GOLDEN = sorted(path for name in NAMES for path in (SHIPPED / name / "golden").glob("*.json"))
 
 
