@@ -1,4 +1,4 @@
-"""The touch panel in Chromium over the real loop: `python -m tests.bench.panel`.
+"""The two pages in Chromium, the panel over the real loop: `python -m tests.bench.panel`.
 
 First paint: from asking for the page until something of it stands there, the browser already open.
 Tap: from the tap on "higher" until the new set point stands there. Peer: an empty page of the same
@@ -6,18 +6,29 @@ server process's machine, painted by the same browser, in turn.
 """
 
 import statistics
+import tempfile
+from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.bench._room import tell
 from tests.browser.chromium import chromium, page_of
-from tests.browser.test_panel import TAP
 from tests.world.door import Door
+from tests.world.office import PASSWORD, Office
+from tests.world.office_scenes import attention
 from tests.world.scenes import busy
 from tests.world.waiting import until
 
 ROUNDS = 9
 EMPTY = "data:text/html,<!doctype html><title>empty</title><p>.</p>"
+TAP = """() => new Promise(done => {
+  const figure = "[data-control='climate.setpoint'] .control-value";
+  const read = () => document.querySelector(figure).textContent;
+  const was = read(), start = performance.now();
+  const look = () => read() === was ? requestAnimationFrame(look) : done(performance.now() - start);
+  document.querySelector("[aria-label=Higher]").click();
+  look();
+})"""
 PAINTED = "performance.getEntriesByName('first-contentful-paint')"
 
 
@@ -29,8 +40,8 @@ def paint_ms(page: Page, url: str) -> float:
     return float(page.evaluate(f"{PAINTED}[0].startTime"))
 
 
-def main() -> None:
-    with Door() as door, chromium() as browser:
+def panel(browser: Browser) -> None:
+    with Door() as door:
         door.serve()
         busy(door)
         url = f"{door.url}/?tab=controls"
@@ -46,6 +57,31 @@ def main() -> None:
     tell("panel: first paint, max", max(paints), "ms")
     tell("panel: tap to visible, p50", statistics.median(taps), "ms")
     tell("panel: tap to visible, max", max(taps), "ms")
+
+
+def admin(browser: Browser) -> None:
+    with tempfile.TemporaryDirectory() as folder, Office(Path(folder)) as office:
+        office.admin()
+        attention(office)
+        office.serve()
+        with page_of(browser, f"{office.address}/login", "1440x900") as page:
+            page.fill("[name=name]", "admin")
+            page.fill("[name=password]", PASSWORD)
+            page.click("button")
+            page.wait_for_selector("html.live")
+            paints, empty = [], []
+            for _ in range(ROUNDS):
+                empty.append(paint_ms(page, EMPTY))
+                paints.append(paint_ms(page, f"{office.address}/"))
+    peer = statistics.median(empty)
+    tell("admin page: first paint, p50", statistics.median(paints), "ms", "an empty page", peer)
+    tell("admin page: first paint, max", max(paints), "ms")
+
+
+def main() -> None:
+    with chromium() as browser:
+        panel(browser)
+        admin(browser)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,18 @@
 
 Brokers, calendar, hypervisor, service, devices, one room with a camera at 2 frames/s and a
 microphone, three people in it, a page of the panel open all the time. Memory and processor time of
-each process from /proc over 30 s; then how long a new meeting takes to the panel's page, and how
-long a room takes from its start to its first decision.
+each process from /proc over 30 s; then how long each takes to end, how long a new meeting takes to
+the panel's page, and how long a room takes from its start to its first decision.
 """
 
 import os
+import signal
 import statistics
 import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.journal import open_reader
@@ -27,6 +29,14 @@ WATCH_S = 30.0
 CHANGES = 5
 STARTS = 5
 PROCESSES = ("edge", "ingest", "reconcile", "admin", "broker-room", "broker-site", "calendar")
+PRODUCT = ("edge", "ingest", "reconcile", "admin")
+HEALTH: dict[str, Callable[[Site], int]] = {
+    "edge": lambda site: site.ports.edge,
+    "ingest": lambda site: site.ports.ingest,
+    "reconcile": lambda site: site.ports.reconcile,
+    "admin": lambda site: site.ports.admin_health,
+}
+ENDS = 3
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -135,6 +145,23 @@ def starts(site: Site) -> None:
     tell("edge: start to first decision, max", max(taken), "s")
 
 
+def ends(site: Site) -> None:
+    """Each process of the product asked to end, from SIGTERM until it is gone."""
+    taken: dict[str, list[float]] = {}
+    for _ in range(ENDS):
+        for name in PRODUCT:
+            until(lambda name=name: site.supervisor.pid(name) > 0, 30, "it runs")
+            until(lambda name=name: healthy(HEALTH[name](site)), 30, "it is well")
+            pid = site.supervisor.pid(name)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGTERM)
+            until(lambda pid=pid: not Path(f"/proc/{pid}/cmdline").exists(), 30, "it is gone")
+            taken.setdefault(name, []).append(time.monotonic() - began)
+            until(lambda name=name, pid=pid: site.supervisor.pid(name) != pid, 30, "started again")
+    for name, seconds in taken.items():
+        tell(f"{name}: SIGTERM to its end, max", max(seconds), "s")
+
+
 def main() -> None:
     cache = ROOT / "build" / "media"
     cache.mkdir(parents=True, exist_ok=True)
@@ -148,6 +175,7 @@ def main() -> None:
             site.up()
             time.sleep(SETTLE_S)
             costs(site)
+            ends(site)
             calendar_to_panel(site)
             starts(site)
         finally:
