@@ -26,6 +26,7 @@ from edge.decide.events import Call
 from edge.decide.step import Core
 from edge.drivers import Drivers
 from edge.face import Face
+from edge.house import House, house_will
 from edge.inbox import Inbox
 from edge.journal import AbsentJournal, Journal, JournalError, JournalUnusableError, Row
 from edge.loop import Loop, Ports
@@ -96,7 +97,7 @@ class Appliance:
         config, post = self._config, self.inbox.post
         room = config.room.id
         self.site = Link(f"room-{room}", _broker(config.site), will=presence_will(room))
-        self.devices = Link(f"devices-{room}", _broker(config.broker))
+        self.devices = Link(f"devices-{room}", _broker(config.broker), will=house_will(config))
         self._devices_health = HealthReporter("broker:room", post)
         self.devices.when_health(self._devices_changed)
         self.uplink = Uplink(
@@ -146,6 +147,8 @@ class Appliance:
             self._newest_known(),
         )
 
+        self.house = House(config, self.devices, lambda: self.loop.state, post, self._clock)
+
     @property
     def _parts(self) -> Sequence[Part]:
         """In the order of their start; they stop in reverse."""
@@ -159,6 +162,7 @@ class Appliance:
             self.site,
             self.calendar,
             self.senses,
+            self.house,
             self.face,
         )
 
@@ -236,6 +240,7 @@ class Appliance:
     def _watch(self, signal: Signal, decision: Decision | None, state: CoreState) -> None:
         self.senses.watch(signal, decision, state)
         self.face.watch(decision)
+        self.house.watch(signal, decision)
         if isinstance(signal, SourceChanged) and self._taking_over:
             self._new_rules()
 

@@ -234,6 +234,19 @@ class PanelSection(_Section, frozen=True):
     hold_s: Annotated[float, Meta(ge=60.0, le=86400.0)] = 3600.0
 
 
+class HomeAssistantSection(_Section, frozen=True):
+    """discovery: whether the room announces itself to Home Assistant on its own broker.
+
+    prefix: Home Assistant's discovery prefix; hold_s: how long what is set there holds.
+    """
+
+    discovery: bool = False
+    prefix: Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*\Z", max_length=64)] = (
+        "homeassistant"
+    )
+    hold_s: Annotated[float, Meta(ge=60.0, le=86400.0)] = 3600.0
+
+
 class LogSection(_Section, frozen=True):
     """How much is written to standard error."""
 
@@ -266,6 +279,7 @@ class RoomConfig(_Section, frozen=True):
     clock: ClockSection = ClockSection()
     health: HealthSection = HealthSection()
     panel: PanelSection = PanelSection()
+    home_assistant: HomeAssistantSection = HomeAssistantSection()
     log: LogSection = LogSection()
 
     @property

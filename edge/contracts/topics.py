@@ -48,6 +48,9 @@ DEVICE = Topic("zigbee2mqtt/{device}", "room", wire.DeviceMessage, 0, True, 10, 
 DEVICE_SET = Topic(
     "zigbee2mqtt/{device}/set", "room", wire.DeviceMessage, 1, False, 10, "edge", "device"
 )
+HOME = Topic(
+    "roomkeeper/{room}/home/state", "room", wire.HomeMessage, 1, True, 1, "edge", "Home Assistant"
+)
 EVENTS = Topic(
     "roomkeeper/{room}/events", "site", wire.EventMessage, 1, False, 500, "edge", "ingest"
 )
@@ -60,4 +63,14 @@ MACHINES = Topic(
     "roomkeeper/{room}/machines", "site", wire.MachinesMessage, 1, True, 10, "reconciler", "edge"
 )
 
-TOPICS: tuple[Topic, ...] = (NODE, DEVICE, DEVICE_SET, EVENTS, WANTED, PRESENCE, ACK, MACHINES)
+TOPICS: tuple[Topic, ...] = (
+    NODE,
+    DEVICE,
+    DEVICE_SET,
+    HOME,
+    EVENTS,
+    WANTED,
+    PRESENCE,
+    ACK,
+    MACHINES,
+)

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from edge.contracts.base import Message, StrictMessage, Value
 
 MachinePhase = Literal[
@@ -113,6 +115,25 @@ class NodeMessage(Message, frozen=True, omit_defaults=True):
     occupancy: bool | None = None
     window: bool | None = None
     door: bool | None = None
+
+
+class HomeMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
+    """Room to Home Assistant, retained: everything its entities show; null: not known.
+
+    temperature: °C; co2: ppm; noise: dBFS; meeting: free, open (check-in) or active; next_min:
+    minutes to the next start; mode: the fallbacks in force; actuators: in their own unit.
+    """
+
+    occupied: bool | None = None
+    people: int | None = None
+    temperature: float | None = None
+    co2: float | None = None
+    noise: float | None = None
+    meeting: str = "free"
+    title: str = ""
+    next_min: int | None = None
+    mode: str = "normal"
+    actuators: dict[str, Value | None] = msgspec.field(default_factory=dict)
 
 
 class DeviceMessage(Message, frozen=True, omit_defaults=True):

@@ -112,6 +112,7 @@ PARTIES = {
     "edge": "room",
     "sensor board": "room",
     "device": "room",
+    "Home Assistant": "room",
     "ingest": "site",
     "reconciler": "site",
 }
