@@ -12,6 +12,7 @@ import structlog
 from edge.audit import explain as explained
 from edge.commands.intents import intents as intents_group
 from edge.commands.policy import policy as policy_group
+from edge.commands.versions import COMMANDS as VERSIONS
 from edge.config import ConfigError, RoomConfig, load_intents, load_room
 from edge.contracts.base import Now
 from edge.journal import JournalError, open_reader
@@ -41,7 +42,7 @@ def main() -> None:
 main.add_command(plugin)
 main.add_command(intents_group)
 main.add_command(policy_group)
-for _command in WORKSHOP:
+for _command in (*WORKSHOP, *VERSIONS):
     plugin.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""`roomkeeper-edge plugin ...`: make keys, sign, verify and list plugins."""
+"""`roomkeeper-edge plugin ...`: make keys, sign and verify plugins."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edge.plugins.errors import PluginError
-from edge.plugins.install import InstalledPlugin, installed, load_plugin
+from edge.plugins.install import InstalledPlugin, load_plugin
 from edge.plugins.manifest import MANIFEST, parse
 from edge.plugins.signature import (
     SUFFIX,
@@ -68,22 +68,6 @@ def verify_command(folder: Path, keys: Path) -> None:
     """Check signature, hash and manifest of the plugin in FOLDER."""
     found = _load(folder.resolve().parent, folder.resolve().name, keys)
     click.echo(f"{found.id} {found.manifest.version} is signed by {found.signer}")
-
-
-@plugin.command("list")
-@click.argument("folder", type=_FOLDER)
-@_keys_option
-def list_command(folder: Path, keys: Path) -> None:
-    """List the plugins in FOLDER and whether each can be trusted; exit 1 when one cannot."""
-    wrong = 0
-    for name in installed(folder):
-        try:
-            found = load_plugin(folder, name, load_keys(keys), {})
-            click.echo(f"{name:12} {found.manifest.version:10} ok, signed by {found.signer}")
-        except PluginError as error:
-            wrong += 1
-            click.echo(f"{name:12} {'':10} refused: {error}")
-    raise SystemExit(1 if wrong else 0)
 
 
 def _load(folder: Path, name: str, keys: Path) -> InstalledPlugin:

@@ -135,8 +135,11 @@ class Maker:
             (new / "golden" / f"{title}.json").write_text(json.dumps(event))
         (new / "plugin.toml.minisig").write_text(sign(data, key or self.key, "test"))
         # At once: a room that looks meanwhile would say what it found half written.
-        shutil.rmtree(home, ignore_errors=True)
+        old = home.with_name(f".{home.name}.old")
+        if home.exists():
+            home.rename(old)
         new.rename(home)
+        shutil.rmtree(old, ignore_errors=True)
         return home
 
 
