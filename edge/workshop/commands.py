@@ -103,5 +103,34 @@ def settings(chosen: tuple[str, ...]) -> dict[str, Value]:
     return found
 
 
-COMMANDS = (new_command, build_command, test_command)
+@click.command("dev")
+@FOLDER
+@click.option(
+    "--speed",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 5000.0),
+    help="Simulated seconds a second.",
+)
+@click.option(
+    "--from",
+    "begin_h",
+    default=7.5,
+    show_default=True,
+    type=click.FloatRange(7.5, 19.0),
+    help="Local hour at which the day begins.",
+)
+@click.option("--once", is_flag=True, help="End when the day is over.")
+@plainly
+def dev_command(folder: Path, speed: float, begin_h: float, once: bool) -> None:
+    """Let the plugin in FOLDER live in a made-up room; it is rebuilt whenever it changes.
+
+    Nothing is written: build it when you are content. Ctrl-C ends it.
+    """
+    from edge.workshop.dev import run  # noqa: PLC0415 - needs the sandbox
+
+    run(folder, speed, begin_h, once, click.echo)
+
+
+COMMANDS = (new_command, build_command, test_command, dev_command)
 """What `roomkeeper-edge plugin` gets from here."""

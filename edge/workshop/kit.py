@@ -17,3 +17,11 @@ def kit() -> Path:
     raise WorkshopError(
         f"{_PLACES[0]} is missing: this installation has no SDK; install roomkeeper again"
     )
+
+
+def policy() -> str:
+    """Return the shipped policy, for rooms that are only made up."""
+    for place in (_PLACES[0] / "room.cedar", TREE / "config" / "policies" / "room.cedar"):
+        if place.is_file():
+            return place.read_text(encoding="utf-8")
+    raise WorkshopError(f"{_PLACES[0]}/room.cedar is missing: install roomkeeper again")
