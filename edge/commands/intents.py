@@ -1,10 +1,21 @@
 """`roomkeeper-edge intents`: what meetings may ask for, and what one of them would come to."""
 
+import time
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import click
+import msgspec
 
-from edge.config import ConfigError, RoomConfig, load_intents, load_room
+from edge.assembly import core_settings
+from edge.commands.booking import BookingError, find
+from edge.commands.cast import Cast
+from edge.commands.plan import make
+from edge.commands.plan_text import told
+from edge.config import ConfigError, RoomConfig, load_intents, load_policy, load_room
+from edge.contracts.times import instant
 from edge.decide.intents import Intent, Slo
 
 CONFIG = click.option(
@@ -29,6 +40,54 @@ def list_intents(config: Path) -> None:
     click.echo(f"{room.room.name or room.room.id}: what stands first counts")
     for intent in declared:
         click.echo("\n".join(_described(intent)))
+
+
+@intents.command()
+@click.argument("event", type=click.Path(path_type=Path, dir_okay=False))
+@CONFIG
+@click.option("--at", "seen", default="", metavar="TIME", help="As seen then; default: now.")
+@click.option("--occurrence", default="", metavar="DAY", help="Of a series: the first from here.")
+@click.option("--machine-takes", default=60.0, help="Seconds a machine is taken to need.")
+@click.option("--plugins/--no-plugins", default=True, help="Whether plugins are asked.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def explain(
+    event: Path,
+    config: Path,
+    seen: str,
+    occurrence: str,
+    machine_takes: float,
+    plugins: bool,
+    as_json: bool,
+) -> None:
+    """Show what the room would do for the booking in EVENT (.ics). Nothing is moved or written."""
+    room, declared = loaded(config)
+    zone = ZoneInfo(room.room.timezone)
+    at = _instant(seen, zone)
+    try:
+        booking = find(event, occurrence, at, zone, room.calendar.attendee)
+        with Cast(room, asked=plugins) as cast:
+            settings = core_settings(
+                room, declared, load_policy(Path(room.policy.file)), cast.plugins
+            )
+            plan = make(settings, booking, at, machine_takes, cast.answer if plugins else None)
+    except (BookingError, ConfigError) as error:
+        raise click.ClickException(str(error)) from error
+    plan = replace(plan, notes=(*plan.notes, *cast.notes))
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(plan), indent=2).decode())
+    else:
+        click.echo("\n".join(told(plan, zone)))
+
+
+def _instant(text: str, zone: ZoneInfo) -> float:
+    if not text:
+        return time.time()
+    try:
+        return instant(datetime.fromisoformat(text), zone)
+    except (ValueError, OverflowError):
+        raise click.ClickException(
+            f"--at {text!r}: an instant such as 2026-12-01T09:00, in the room's time zone"
+        ) from None
 
 
 def loaded(config: Path) -> tuple[RoomConfig, tuple[Intent, ...]]:

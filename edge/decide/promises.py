@@ -1,7 +1,7 @@
 """What an intent promised for the start of its meeting, and whether it was kept. Pure.
 
-A room stands as asked when each actuator was given its target, or what somebody wants who
-outranks the schedule, and its device, if it says anything, has followed.
+A room stands as asked when, its lead begun, each actuator was given its target, or what somebody
+wants who outranks the schedule, and its device, if it says anything, has followed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +21,22 @@ WATCH_S = 2 * 3600.0
 """How long before its start a meeting is watched."""
 LATE_S = 60.0
 """Who looks later than this after the start cannot tell any more how it was."""
+FOLLOW_S = 15.0
+"""How long a device that is moved anew may take without the room being unready."""
 FOLLOWED = 2.0
 """Difference at which a device has followed: percent, or degrees."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start that is watched: wall seconds of it, and since when room and machine are ready."""
+    """A start that is watched: wall seconds of it, and since when room and machine are ready.
+
+    unready_at: since when the room that was ready is not; a device needs a moment to follow.
+    """
 
     at: float
     ready_at: float = 0.0
+    unready_at: float = 0.0
     machine_at: float = 0.0
 
 
@@ -77,13 +83,18 @@ def watch(
 
 def _seen(start: Start, life: Life, intent: Intent, view: View) -> Start:
     wall = view.now.wall
-    ready = all(_stands(actuator, target, view) for actuator, target in intent.targets.items())
+    ready = all(
+        wall >= start.at - intent.lead(actuator) and _stands(actuator, target, view)
+        for actuator, target in intent.targets.items()
+    )
     machine = _machine_ready(life, view)
-    ready_at = (start.ready_at or wall) if ready else 0.0
+    ready_at = start.ready_at or (wall if ready else 0.0)
+    unready_at = 0.0 if ready or not ready_at else start.unready_at or wall
+    if unready_at and wall - unready_at > FOLLOW_S:
+        ready_at = unready_at = 0.0
     machine_at = (start.machine_at or wall) if machine else 0.0
-    if (ready_at, machine_at) == (start.ready_at, start.machine_at):
-        return start
-    return replace(start, ready_at=ready_at, machine_at=machine_at)
+    seen = replace(start, ready_at=ready_at, unready_at=unready_at, machine_at=machine_at)
+    return start if seen == start else seen
 
 
 def _wanted(actuator: str, target: Value, view: View) -> Value:

@@ -6,12 +6,11 @@ from edge.contracts.base import Now, Value, machine_key, pseudonym
 from edge.contracts.commands import Proposal
 from edge.contracts.wire import WantedMachine
 from edge.decide.intents import Intent, choose
-from edge.decide.situation import Situation
+from edge.decide.situation import HORIZON_S, Situation
 from edge.meetings.life import LIVE, Lives
 
 SOURCE = "schedule"
 FOREVER = 1e15
-HORIZON_S = 36 * 3600.0
 VM = "vm/"
 
 

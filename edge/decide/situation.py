@@ -9,6 +9,9 @@ from edge.decide.intents import Intent, choose
 from edge.fusion.state import RoomState
 from edge.meetings.life import LIVE, Life, Lives, current, upcoming
 
+HORIZON_S = 36 * 3600.0
+"""How long before its start a meeting's machine is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -61,11 +64,11 @@ def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -
 
 
 def preparations(lives: Lives, intents: Sequence[Intent], now: Now) -> Iterator[float]:
-    """Yield the wall instants at which the room begins to be prepared for a meeting."""
+    """Yield the wall instants at which room and machine begin to be prepared for a meeting."""
     for life in lives.values():
         start = life.meeting.start
         if life.phase in LIVE and start > now.wall:
-            for lead in choose(life.meeting, intents).all_leads:
+            for lead in (HORIZON_S, *choose(life.meeting, intents).all_leads):
                 if lead and start - lead > now.wall:
                     yield start - lead
 
