@@ -145,6 +145,9 @@ class MeetingsSection(_Section, frozen=True):
     empty_end_s: Seconds = 0.0
     long_meeting_s: Seconds = 8 * 3600.0
     forget_s: Seconds = 12 * 3600.0
+    agree_kinds: Annotated[int, Meta(ge=1, le=4)] = 2
+    ask_s: Annotated[float, Meta(ge=10.0, le=3600.0)] = 120.0
+    keep_s: Annotated[float, Meta(ge=60.0, le=86400.0)] = 900.0
 
 
 class FusionSection(_Section, frozen=True):

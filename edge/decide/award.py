@@ -50,12 +50,16 @@ class Award:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Who judges: the parsed policy, the gate, the context of each actuator, the lease's end."""
+    """Who judges: the parsed policy, the gate, the context of each actuator, the lease's end.
+
+    doubt: why a wish has too high an impact for what is known, "" when it has not.
+    """
 
     policy: Policy
     gate: GateCheck
     context: Callable[[str], Context]
     until: Callable[[Proposal], float]
+    doubt: Callable[[Proposal], str] = lambda _: ""
 
 
 def award(
@@ -72,6 +76,16 @@ def award(
     allowed: Holdings = {}
     for key, proposal in holdings.items():
         verdict = bench.policy.decide(proposal, bench.context(proposal.actuator))
+        if verdict.allowed and (why := bench.doubt(proposal)):
+            verdict = Verdict(
+                proposal.actuator,
+                proposal.source,
+                False,
+                "arbiter",
+                "ensemble",
+                proposal.value,
+                why,
+            )
         if verdict.allowed:
             allowed[key] = proposal
         else:

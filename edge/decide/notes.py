@@ -32,6 +32,8 @@ def _lives(before: CoreState, after: CoreState) -> list[str]:
         if old is None or old.phase != life.phase:
             since = "new" if old is None else old.phase
             notes.append(f"meeting {life.meeting.uid}: {since} -> {life.phase} ({life.reason})")
+        elif old.asked != life.asked:
+            notes.append(f"meeting {life.meeting.uid}: {life.reason}")
         elif old.extended != life.extended:
             held = life.end - life.meeting.start
             notes.append(f"meeting {life.meeting.uid}: held {held:.0f} s long ({life.reason})")

@@ -11,7 +11,7 @@ from edge.contracts.commands import CalendarWrite, Proposal, Verdict
 from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import Booted, PluginAnswered, Signal
 from edge.contracts.wire import WantedMessage
-from edge.decide import arbiter, devices, events, leases, modes, promises
+from edge.decide import arbiter, devices, events, impact, leases, modes, pause, promises
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
@@ -46,7 +46,9 @@ class Core:
         common = facts(room, state.told.meeting, settings, now)
         rules = allowed_rules(settings.meetings, self.policy, settings.room, common)
         heard, unheard = allowed_wish(signal, self.policy, settings.room, common)
-        lives, effects = meetings.step(state.lives, meetings.Moment(heard, ident, room, now, rules))
+        paused = pause.step(state.pause, signal, ident, now) is not None
+        moment = meetings.Moment(heard, ident, room, now, rules, paused)
+        lives, effects = meetings.step(state.lives, moment)
         situation = assess(room, lives, settings.intents, now)
         wanted = machines(lives, settings.intents, settings.organisation, now)
         lasting = (
@@ -58,6 +60,8 @@ class Core:
         common = replace(common, active=situation.meeting == "active")
         given = leases.without_gone(state.given, wanted)
         bench = self._bench(told(common, given, wanted, settings.costs, signal), wanted, now)
+        kinds = rules.agree_kinds
+        bench = replace(bench, doubt=lambda wish: impact.doubt(wish, given, room, kinds))
         result = award(claim.standing, given, claim.memory, state.denied, bench, ident, now)
         after = replace(
             state,

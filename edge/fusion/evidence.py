@@ -32,14 +32,15 @@ def gather(state: RoomState, rules: FusionRules, mono: float) -> tuple[Evidence,
     if (people := fresh(state.people, rules.people_stale_s, mono)) is not None:
         count = int(people.value)
         says = f"{count} {'person' if count == 1 else 'people'} in view"
-        found.append(Evidence(people.source, SEEN if count else UNSEEN, says))
+        found.append(Evidence(people.source, SEEN if count else UNSEEN, says, "camera"))
     if (voice := fresh(state.voice, rules.voice_stale_s, mono)) is not None:
         found.append(_voice(voice))
     found.extend(_motion(state, rules, mono))
     if (estimate := fresh(state.estimate, rules.estimate_stale_s, mono)) is not None:
         odds = ESTIMATE_WEIGHT * _logit(estimate.value)
         odds = max(-ESTIMATE_LIMIT, min(ESTIMATE_LIMIT, odds))
-        found.append(Evidence(estimate.source, odds, f"air and light suggest {estimate.value:.0%}"))
+        says = f"air and light suggest {estimate.value:.0%}"
+        found.append(Evidence(estimate.source, odds, says, "air"))
     return tuple(found)
 
 
@@ -65,8 +66,9 @@ def fresh(reading: Reading | None, limit: float, mono: float) -> Reading | None:
 
 def _voice(voice: Reading) -> Evidence:
     if voice.value >= 0.5:
-        return Evidence(voice.source, SPEECH * (2 * voice.value - 1), f"speech {voice.value:.0%}")
-    return Evidence(voice.source, SILENCE, "no speech")
+        odds = SPEECH * (2 * voice.value - 1)
+        return Evidence(voice.source, odds, f"speech {voice.value:.0%}", "voice")
+    return Evidence(voice.source, SILENCE, "no speech", "voice")
 
 
 def _motion(state: RoomState, rules: FusionRules, mono: float) -> list[Evidence]:
@@ -82,11 +84,11 @@ def _motion(state: RoomState, rules: FusionRules, mono: float) -> list[Evidence]
 
 def _one(reading: Reading, recent: float, mono: float) -> Evidence:
     if reading.value == MOVING:
-        return Evidence(reading.source, MOTION, "motion")
+        return Evidence(reading.source, MOTION, "motion", "motion")
     if reading.value == CEASED and mono < reading.at + recent:
-        return Evidence(reading.source, RECENT_MOTION, "motion just now")
+        return Evidence(reading.source, RECENT_MOTION, "motion just now", "motion")
     says = f"no motion for {mono - reading.at:.0f} s"
-    return Evidence(reading.source, NO_MOTION, says)
+    return Evidence(reading.source, NO_MOTION, says, "motion")
 
 
 def _crowd(heard: list[Reading], recent: float, mono: float) -> Evidence:
@@ -95,7 +97,7 @@ def _crowd(heard: list[Reading], recent: float, mono: float) -> Evidence:
     still = len(heard) - moving - just_now
     odds = moving * MOTION + just_now * RECENT_MOTION + still * NO_MOTION
     says = f"motion at {moving} sensors, just now at {just_now}, none at {still}"
-    return Evidence("node:*", odds, says)
+    return Evidence("node:*", odds, says, "motion")
 
 
 def _logit(probability: float) -> float:

@@ -25,11 +25,15 @@ MOVING, CEASED, STILL = 1.0, 0.5, 0.0
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one source says of presence: log-odds (positive: somebody) and in words."""
+    """What one source says of presence: log-odds (positive: somebody) and in words.
+
+    kind: camera, voice, motion or air; sources of one kind are not independent of each other.
+    """
 
     source: str
     odds: float
     says: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,11 @@ RETRY_CAP_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class MeetingRules:
-    """Booking rules of a room, in seconds (people: a count). 0 switches `empty_end_s` off."""
+    """Booking rules of a room, in seconds (people: a count). 0 switches `empty_end_s` off.
+
+    agree_kinds: independent kinds of evidence that must agree before emptiness ends anything; where
+    they do not, a person is asked for `ask_s`, and not again for `keep_s`.
+    """
 
     check_in_opens_s: float = 600.0
     no_show_s: float = 600.0
@@ -36,6 +40,9 @@ class MeetingRules:
     empty_end_s: float = 0.0
     long_meeting_s: float = 8 * 3600.0
     forget_s: float = 12 * 3600.0
+    agree_kinds: int = 2
+    ask_s: float = 120.0
+    keep_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,8 @@ class Life:
     opened_at: wall seconds since when this process waits for check-in. refused: writes refused in a
     row; retry_at: wall seconds before which none is tried again unasked. owed: what the calendar
     was asked and has not answered, the latest of each verb; without an id: to be asked again.
+    asked: wall seconds until which people are asked whether anybody is here, 0 when they are not;
+    asks_at: nobody is asked before; kept: somebody said that it goes on, until then it does.
     """
 
     meeting: Meeting
@@ -76,6 +85,9 @@ class Life:
     refused: int = 0
     retry_at: float = 0.0
     owed: tuple[Effect, ...] = ()
+    asked: float = 0.0
+    asks_at: float = 0.0
+    kept: float = 0.0
 
 
 Lives = dict[str, Life]
@@ -84,13 +96,14 @@ Lives = dict[str, Life]
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a step rests on besides the lives themselves. `ident`: id of the signal's row."""
+    """What a step rests on besides the lives. ident: of the signal's row; paused: nothing ends."""
 
     signal: Signal
     ident: str
     room: RoomState
     now: Now
     rules: MeetingRules
+    paused: bool = False
 
 
 def current(lives: Lives, wall: float) -> Life | None:

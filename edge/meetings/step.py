@@ -55,7 +55,8 @@ def _advance(lives: Lives, key: str, moment: Moment) -> tuple[Life, Effect | Non
     starts = next_start(lives, key)
     if life.phase == "active" and life.end > starts:
         life = replace(life, end=starts)
-    return advance(life, moment.room.presence, starts, free(lives, key), rules, now)
+    alone = free(lives, key)
+    return advance(life, moment.room.presence, starts, alone, rules, now, moment.paused)
 
 
 def next_due(lives: Lives, rules: MeetingRules, now: Now) -> float:
@@ -66,6 +67,7 @@ def next_due(lives: Lives, rules: MeetingRules, now: Now) -> float:
             start = life.meeting.start
             instants += [start - rules.check_in_opens_s, start, no_show_at(life, rules)]
             instants += [life.end - rules.extend_before_s, life.end, life.retry_at]
+            instants += [life.asked, life.asks_at, life.kept]
             if life.empty_since and rules.empty_end_s:
                 instants.append(life.empty_since + rules.empty_end_s)
     return min((at for at in instants if at > now.wall), default=math.inf)

@@ -1,6 +1,7 @@
 """What people ask for at the panel: check in, extend, end, book now."""
 
 from edge.contracts.signals import Meeting, OperatorAsked
+from edge.meetings.asking import keep
 from edge.meetings.life import (
     LIVE,
     WISH_LIMIT_S,
@@ -12,7 +13,7 @@ from edge.meetings.life import (
     free,
     next_start,
 )
-from edge.meetings.transitions import check_in, extend, finish
+from edge.meetings.transitions import check_in, extend, finish, give_back
 
 WALK_UP_S = 1800.0
 
@@ -37,6 +38,10 @@ def wish(lives: Lives, moment: Moment) -> tuple[Lives, list[Effect]]:
             seconds = _seconds(signal, moment.rules.extend_step_s)
             reason = f"extended at the {signal.who}"
             changed, effect = extend(life, seconds, next_start(lives, key), reason)
+        case "end" if life.phase == "open" and life.asked:
+            changed, effect = give_back(life, moment.now, f"given back at the {signal.who}")
+        case "keep":
+            changed, effect = keep(life, signal.who, moment.rules, moment.now), None
         case "end":
             changed, effect = finish(life, moment.now, f"ended at the {signal.who}")
         case _:

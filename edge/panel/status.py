@@ -21,7 +21,7 @@ LONGEST_S = 4 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """icon: name in the sprite; urgent: the hint asks for something within the minute."""
+    """icon: name in the sprite; urgent: the hint wants something soon; asks: it is a question."""
 
     tone: Tone
     icon: str
@@ -29,6 +29,7 @@ class Status:
     detail: str
     hint: str = ""
     urgent: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ def actions(
     if life is None:
         return _bookings(state, voice, now)
     key = (("meeting", life.meeting.key),)
+    if life.asked:
+        return _answers(life, key, voice)
     if life.phase != "active":
         return (Action("check_in", voice("check_in"), "check", "main", key),)
     end = Action("end", voice("end_now"), "end", "plain", key)
@@ -113,6 +116,16 @@ def actions(
         return (end,)
     more = (*key, ("seconds", f"{seconds:.0f}"))
     return (Action("extend", voice("extend", time=voice.lasts(seconds)), "plus", "main", more), end)
+
+
+def _answers(life: Life, key: tuple[tuple[str, str], ...], voice: Voice) -> tuple[Action, ...]:
+    """Return the answers to whether anybody is here."""
+    if life.phase == "active":
+        keep = Action("keep", voice("keep"), "check", "main", key)
+        return (keep, Action("end", voice("yes_end"), "end", "plain", key))
+    here = Action("check_in", voice("check_in"), "check", "main", key)
+    keep = Action("keep", voice("keep"), "clock", "plain", key)
+    return (here, keep, Action("end", voice("yes_release"), "end", "plain", key))
 
 
 def free_for(state: CoreState, now: Now) -> float:
@@ -141,6 +154,9 @@ def _bookings(state: CoreState, voice: Voice, now: Now) -> tuple[Action, ...]:
 
 def _busy(served: Serving, life: Life, voice: Voice, now: Now) -> Status:
     until = voice("until", time=voice.moment(life.end, now.wall))
+    if life.asked:
+        asks = voice("ask_end", time=voice.clock(life.asked))
+        return Status("busy", "busy", voice("busy"), until, asks, urgent=True, asks=True)
     following = served.following
     waits = following is not None and following.meeting.start <= life.end + ENDING_S
     if life.end - now.wall > ENDING_S:
@@ -157,6 +173,9 @@ def _pending(life: Life, rules: MeetingRules, voice: Voice, now: Now) -> Status:
         return Status("pending", "pending", voice("reserved"), detail, voice("please_check_in"))
     freed = start + rules.no_show_s
     detail = voice("since", time=voice.clock(start))
+    if life.asked:
+        asks = voice("ask_release", time=voice.clock(life.asked))
+        return Status("pending", "pending", voice("reserved"), detail, asks, True, asks=True)
     if life.meeting.end - start >= rules.long_meeting_s or freed <= now.wall:
         return Status("pending", "pending", voice("reserved"), detail, voice("please_check_in"))
     urgent = freed - now.wall <= WARN_S

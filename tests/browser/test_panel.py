@@ -67,7 +67,9 @@ def test_the_controls_fit_beside_the_door(
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "es"])
-@pytest.mark.parametrize("scene", ["free", "nobody_came", "ending", "stale", "paused", "unruly"])
+@pytest.mark.parametrize(
+    "scene", ["free", "nobody_came", "ending", "stale", "paused", "unruly", "asks_release"]
+)
 def test_other_languages_fit_too(browser: Browser, door: Door, scene: str, language: str) -> None:
     SCENES[scene](door)
     for tab in ("room", "controls"):
@@ -122,6 +124,14 @@ def test_light_and_climate_are_set_and_given_back(browser: Browser, door: Door) 
         page.wait_for_selector("[data-control='climate.setpoint']:has-text('21.5')")
         page.click("[data-control='climate.setpoint'] .release")
         page.wait_for_selector("[data-control='climate.setpoint']:has-text('Automatic')")
+
+
+def test_who_is_still_there_keeps_the_meeting(browser: Browser, door: Door) -> None:
+    SCENES["asks_end"](door)
+    with page_of(browser, door.url) as page:
+        live(page).click("text=Keep it")
+        page.wait_for_selector("text=Extend 15 min")
+        assert door.loop.state.lives["live/"].phase == "active"
 
 
 def test_automation_is_paused_and_resumed(browser: Browser, door: Door) -> None:

@@ -7,13 +7,19 @@ import pytest
 
 from edge.contracts.commands import PluginCommand
 from edge.contracts.gating import GateRule
-from edge.contracts.signals import NodeReading, OperatorAsked, PeopleCounted, PluginAnswered
+from edge.contracts.signals import (
+    NodeReading,
+    OperatorAsked,
+    PeopleCounted,
+    PluginAnswered,
+    SoundMeasured,
+)
 from edge.decide.proposals import Grant, PluginRules
 from edge.decide.sky import Place
 from tests.world.room import SETTINGS, Room, meeting
 
 PEOPLE = [PeopleCounted("camera", 3, 0.4)]
-NOBODY = [PeopleCounted("camera", 0)]
+NOBODY = [PeopleCounted("camera", 0), SoundMeasured("microphone", -60.0, 0.0)]
 TEXT = (Path(__file__).parents[2] / "config/policies/room.cedar").read_text()
 MUTE = "microphone.mute"
 RULES = replace(

@@ -15,7 +15,11 @@ HERE = Presence(
     occupied=True, probability=0.98, count=3, counted=True, known=True,
     evidence=(Evidence("camera", 4.0, "3 people in view"),),
 )  # fmt: skip
-EMPTY = Presence(occupied=False, probability=0.05, counted=True, known=True)
+UNSEEN = Evidence("camera", -2.5, "0 people in view", "camera")
+SILENT = Evidence("microphone", -0.3, "no speech", "voice")
+EMPTY = Presence(
+    occupied=False, probability=0.05, counted=True, known=True, evidence=(UNSEEN, SILENT)
+)
 UNKNOWN = Presence()
 GUESS = Presence(occupied=True, known=False)
 
@@ -32,6 +36,7 @@ class Diary:
     presence: Presence = EMPTY
     at: float = 0.0
     trusted: bool = True
+    paused: bool = False
     lives: dict = field(default_factory=dict)
     effects: list = field(default_factory=list)
     steps: int = 0
@@ -46,7 +51,8 @@ class Diary:
         self.presence = presence or self.presence
         self.steps += 1
         room = RoomState(presence=self.presence, clock_trusted=self.trusted)
-        moment = Moment(signal, f"r-1-{self.steps}", room, self.now, self.rules)
+        ident = f"r-1-{self.steps}"
+        moment = Moment(signal, ident, room, self.now, self.rules, self.paused)
         self.lives, effects = step(self.lives, moment)
         self.effects += effects
         return effects

@@ -408,4 +408,5 @@ def test_reasons_say_what_presence_rested_on():
     diary = at_phase("active", empty_end_s=30.0)
     diary.wake(700.0, EMPTY)
     diary.wake(730.0)
-    assert diary.life().reason == "empty for 30 s"
+    told = "empty for 30 s; camera: 0 people in view, microphone: no speech"
+    assert diary.life().reason == told

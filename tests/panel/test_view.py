@@ -39,6 +39,8 @@ STATES = {
     "pending": ("pending", "Reserved", "from 13:18", ["check_in"]),
     "nobody_came": ("pending", "Reserved", "since 13:13", ["check_in"]),
     "busy": ("busy", "In use", "until 14:00", ["extend", "end"]),
+    "asks_end": ("busy", "In use", "until 14:00", ["keep", "end"]),
+    "asks_release": ("pending", "Reserved", "since 13:13", ["check_in", "keep", "end"]),
     "ending": ("ending", "Ending", "4 min left", ["end"]),
     "stale": ("busy", "In use", "until 14:00", ["extend", "end"]),
     "private": ("busy", "In use", "until 14:02", ["extend", "end"]),
@@ -60,6 +62,14 @@ HINTS = {
     "nobody_came": ("Freed within a minute: check in now", True),
     "ending": ("The next meeting is waiting", True),
     "free": ("", False),
+    "asks_end": (
+        "Nobody seems to be here. End the meeting? It stays if nobody answers by 13:17.",
+        True,
+    ),
+    "asks_release": (
+        "Nobody seems to have come. Free the room? It stays if nobody answers by 13:25.",
+        True,
+    ),
 }
 
 

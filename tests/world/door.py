@@ -39,7 +39,7 @@ ROOM = replace(
         GateRule("vm/*", values=("demo-small",)),
     ),
     policy=POLICY,
-    meetings=MeetingRules(),
+    meetings=MeetingRules(empty_end_s=120.0),
     plugins={},
 )
 

@@ -135,6 +135,18 @@ def at_device(door: Door) -> None:
     door.pass_time(2, SoundMeasured("microphone", -32.0, 0.8))
 
 
+def asks_end(door: Door) -> None:
+    busy(door)
+    door.say(MotionChanged("node:air", False))
+    door.pass_time(300, PeopleCounted("camera", 0, 0.0))
+
+
+def asks_release(door: Door) -> None:
+    door.calendar(*DAY, meeting("sprint", 1, 45, title="Sprint planning"))
+    air(door, 0)
+    door.pass_time(60 * 11 + 5, PeopleCounted("camera", 0, 0.0))
+
+
 def paused(door: Door) -> None:
     busy(door)
     door.say(OperatorAsked("panel", "pause", seconds=3600))
@@ -179,6 +191,6 @@ SCENES: dict[str, Scene] = {
     for scene in (
         loading, clock, no_calendar, free, free_all_day, people_inside, pending, nobody_came,
         busy, ending, stale, degraded, crowded, private, no_consent, by_hand, at_device, paused,
-        unruly, creating, booting, failed,
+        asks_end, asks_release,        unruly, creating, booting, failed,
     )
 }  # fmt: skip
