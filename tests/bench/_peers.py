@@ -121,7 +121,7 @@ class Asker:
             raise TimeoutError(f"no answer to {payload!r}")
         return (time.monotonic_ns() - began) / 1e6
 
-    def wake(self, ask: Callable[[], float], times: int = 20) -> None:
+    def wake(self, ask: Callable[[], float], times: int = 12) -> None:
         """Ask until it answers, and then some times more that do not count."""
         for _ in range(5):
             try:
@@ -131,6 +131,7 @@ class Asker:
                 continue
         for _ in range(times):
             ask()
+        time.sleep(1.0)
 
     def count(self) -> None:
         """Forget what was heard before a burst."""
