@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Literal
 
 import structlog
@@ -40,6 +41,7 @@ OnHealth = Callable[[Literal["ok", "lost"], str], None]
 OnUp = Callable[[], None]
 
 
+@lru_cache(maxsize=4096)
 def _matches(topic_filter: str, topic: str) -> bool:
     wild = "+" in topic_filter or "#" in topic_filter
     return wild and topic_matches_sub(topic_filter, topic)

@@ -1,7 +1,8 @@
 """One MQTT 5 connection, from CONNECT to its end. Link makes a new one for every attempt."""
 
 import contextlib
-import socket
+import os
+import select
 import threading
 import time
 from collections import deque
@@ -10,10 +11,12 @@ from dataclasses import dataclass
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.process.sock import Buffered
 
 log = structlog.get_logger()
 
@@ -22,6 +25,8 @@ CONNECT_TIMEOUT_S = 3.0
 LOOP_S = 0.5
 CLOSE_S = 0.5
 QUEUE_LIMIT = 1000
+READ_AT_ONCE = 256
+"""Messages taken before what they caused is written."""
 PACKET_LIMIT = 16 * 1024 * 1024
 """Bytes of the largest packet the broker may send at all; it drops larger ones for us."""
 
@@ -49,17 +54,9 @@ def _connect_properties() -> Properties:
     return properties
 
 
-def _no_delay(_client: paho.Client, _userdata: object, sock: object) -> None:
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _acknowledge_now(sock: object) -> None:
-    """A broker without TCP_NODELAY holds each message back until the last one is acknowledged,
-    which Linux would put off for 40 ms; the kernel forgets this wish, so it is said again."""
-    if isinstance(sock, socket.socket) and hasattr(socket, "TCP_QUICKACK"):
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+def _buffer(client: paho.Client, _userdata: object, sock: object) -> None:
+    # Paho reads a message in three pieces, each a call that gives up the interpreter's lock.
+    client._sock = Buffered(sock)  # type: ignore[arg-type]
 
 
 def _client(name: str, broker: Broker, will: tuple[str, bytes] | None) -> paho.Client:
@@ -71,9 +68,7 @@ def _client(name: str, broker: Broker, will: tuple[str, bytes] | None) -> paho.C
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     client.max_queued_messages_set(QUEUE_LIMIT)
-    client.on_socket_open = _no_delay
-    # Present so that paho writes on the network thread only; its own loop needs no more.
-    client.on_socket_register_write = lambda *_: None
+    client.on_socket_open = _buffer
     if broker.username:
         client.username_pw_set(broker.username, broker.password or None)
     if broker.ca or broker.cert:
@@ -84,7 +79,11 @@ def _client(name: str, broker: Broker, will: tuple[str, bytes] | None) -> paho.C
 
 
 class Session:
-    """A single connection; `run` owns the network, the other methods may come from any thread."""
+    """A single connection; `run` owns the network, the other methods may come from any thread.
+
+    Paho is entered by one thread at a time: the one that runs, or, while that one only waits for
+    the network, one that publishes, so that a message is on its way when `publish` returns.
+    """
 
     def __init__(
         self,
@@ -106,7 +105,11 @@ class Session:
         self._lock = threading.Lock()
         self._waiting: dict[int, OnAck] = {}
         self._acked: deque[tuple[int, int]] = deque()
+        self._inside = threading.Lock()
+        self._wake_at = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._client = _client(name, broker, will)
+        # Present so that paho never writes on its own where a message is handed to it.
+        self._client.on_socket_register_write = lambda *_: None
         self._client.on_connect = self._connected
         self._client.on_subscribe = self._subscribed
         self._client.on_disconnect = self._disconnected
@@ -131,18 +134,70 @@ class Session:
             left_open = self._client.socket()
             if left_open is not None:
                 left_open.close()
+            with self._inside:
+                os.close(self._wake_at)
+                self._wake_at = -1
 
     def _serve(self, stop: threading.Event) -> str:
         give_up = float("inf")
         while time.monotonic() < give_up:
-            code = self._client.loop(LOOP_S)
-            _acknowledge_now(self._client.socket())
+            code = self._turn()
             self._deliver_acks()
             if code != paho.MQTT_ERR_SUCCESS:
                 return self.reason or paho.error_string(code)
             if stop.is_set():
                 give_up = min(give_up, time.monotonic() + CLOSE_S)
         return "stopped"
+
+    def _turn(self) -> MQTTErrorCode:
+        """Wait for the network or for something to write, and serve it."""
+        client = self._client
+        sock = client.socket()
+        if not isinstance(sock, Buffered):
+            return paho.MQTT_ERR_NO_CONN
+        network = sock.fileno()
+        writing = [network] if client.want_write() else []
+        wait = 0.0 if sock.pending() else LOOP_S
+        readable, _, _ = select.select([network, self._wake_at], writing, [], wait)
+        with self._inside:
+            if self._wake_at in readable:
+                os.eventfd_read(self._wake_at)
+            code = paho.MQTT_ERR_SUCCESS
+            if network in readable or sock.pending():
+                sock.fill()
+                code = self._read(sock)
+            if code == paho.MQTT_ERR_SUCCESS and client.want_write():
+                code = client.loop_write()
+            if code == paho.MQTT_ERR_SUCCESS:
+                code = client.loop_misc()
+        sock.acknowledge_now()
+        return code
+
+    def _read(self, sock: Buffered) -> MQTTErrorCode:
+        for _ in range(READ_AT_ONCE):
+            code = self._client.loop_read()
+            if code != paho.MQTT_ERR_SUCCESS or not sock.pending():
+                return code
+        return paho.MQTT_ERR_SUCCESS
+
+    def _flush(self) -> None:
+        """Write what waits, here and now if nobody else is at it."""
+        if self._inside.acquire(blocking=False):
+            try:
+                if self._wake_at >= 0:
+                    self._client.loop_write()
+                    if not self._client.want_write():
+                        return
+                    os.eventfd_write(self._wake_at, 1)
+            finally:
+                self._inside.release()
+            return
+        self._wake()
+
+    def _wake(self) -> None:
+        # The connection may end at any time, and its descriptor with it.
+        with contextlib.suppress(OSError):
+            os.eventfd_write(self._wake_at, 1)
 
     def _deliver_acks(self) -> None:
         while self._acked:
@@ -169,17 +224,20 @@ class Session:
                 return False
             if qos and on_ack is not None:
                 self._waiting[info.mid] = on_ack
+        self._flush()
         return True
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         """Add a filter to a connection the broker accepted; before that, `filters` names it."""
         if self._accepted:
             self._client.subscribe(topic_filter, qos)
+            self._flush()
 
     def close(self) -> None:
         """Say goodbye after what was published; the broker then publishes the last will."""
         goodbye = ReasonCode(PacketTypes.DISCONNECT, identifier=0x04)
         self._client.disconnect(reasoncode=goodbye)
+        self._wake()
 
     def _connected(
         self,
