@@ -10,11 +10,12 @@ a rule decides; a set message {"brightness": 254 | 0} goes out.
 - echo: a client that answers itself through the broker, the limit of broker and client.
 
 Paced: 10 a second each, as sensors speak. Closed loop: the next when the last is answered, a dozen
-in a row, then the others. Burst: 5,000 as fast as the broker takes them, from 250 boards as none may
-say more than twenty at once, every message an edge that changes the room. Answered there means: for the peers, a set message with that id; for Roomkeeper, the plugin's answer to that edge,
-durable in the journal, of which the arbiter makes what the lamp should be: a lamp is set to the
-newest wish, not 5,000 times in a second, and its last state is checked. Lost: without an answer.
-Doubled: answered twice.
+in a row, then the others. Burst: 5,000 as fast as the broker takes them, every message an edge that
+changes the room; for Roomkeeper from 250 boards, as none may say more than twenty at once. Answered
+there means: for the peers, a set message with that id; for Roomkeeper, the plugin's answer to that
+edge, durable in the journal, of which the arbiter makes what the lamp should be: a lamp is set to
+the newest wish, not 5,000 times in a second, and its last state is checked. Lost: without an
+answer. Doubled: answered twice.
 """
 
 import statistics
