@@ -4,9 +4,12 @@ A library is imported only by a room that has such a device.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from edge.actuators.bacnet.points import Point
+from edge.actuators.devices import DeviceDriver
 from edge.actuators.driver import Driver
-from edge.actuators.follower import DeviceDriver, Follower
+from edge.actuators.follower import Follower
 from edge.actuators.mixer.alsa import AlsaBackend
 from edge.actuators.mixer.port import Backend, MixerPort
 from edge.actuators.mixer.pulse import PulseBackend
@@ -18,6 +21,9 @@ from edge.config import RoomConfig
 from edge.config_devices import ViscaSection
 from edge.config_schema import ActuatorSection
 from edge.contracts.signals import Signal
+
+if TYPE_CHECKING:
+    from edge.actuators.bacnet.stack import BacnetStack
 
 Post = Callable[[Signal], None]
 Wall = Callable[[], float]
@@ -38,6 +44,36 @@ def visca(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
         name, port = f"driver:visca:{camera.name}", CameraPort(camera_link(camera), settings)
         followers.append(Follower(name, camera.name, _names(rows), port, post, wall=wall))
     return DeviceDriver("driver:visca", followers) if followers else None
+
+
+def bacnet(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
+    """Return the driver of the building's controllers, None when the room moves none."""
+    section = config.bacnet
+    used = [device for device in section.devices if _rows(config, "bacnet", device.name)]
+    if not used:
+        return None
+    from edge.actuators.bacnet.device import BacnetPort  # noqa: PLC0415 - half a second, 20 MB
+
+    stack = bacnet_stack(config)
+    followers = []
+    for device in used:
+        rows = _rows(config, "bacnet", device.name)
+        port = BacnetPort(
+            stack, [Point.parse(row.name, row.part, row.values) for row in rows],
+            section.priority, section.poll_s, device.address, device.instance,
+        )  # fmt: skip
+        name = f"driver:bacnet:{device.name}"
+        follower = Follower(name, device.name, _names(rows), port, post, wall=wall)
+        port.changed = follower.poke
+        followers.append(follower)
+    return DeviceDriver("driver:bacnet", followers, stack)
+
+
+def bacnet_stack(config: RoomConfig) -> "BacnetStack":
+    """Return the stack all devices share, not yet started."""
+    from edge.actuators.bacnet.stack import BacnetStack, StackSettings  # noqa: PLC0415
+
+    return BacnetStack(StackSettings(config.bacnet.address, config.bacnet.instance))
 
 
 def mixer(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:

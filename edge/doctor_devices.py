@@ -1,20 +1,27 @@
 """The doctor's look at devices that are not on the room's broker."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from edge.actuators.errors import ActuatorError
+from edge.actuators.bacnet.points import Point
+from edge.actuators.errors import ActuatorError, DeviceRefusedError
 from edge.actuators.mixer.port import Levels
 from edge.actuators.visca import frames
 from edge.config import RoomConfig
+from edge.config_devices import BacnetDeviceSection
 from edge.config_schema import ActuatorSection
-from edge.device_drivers import camera_link, mixer_backend
+from edge.device_drivers import bacnet_stack, camera_link, mixer_backend
 from edge.findings import Finding
+
+if TYPE_CHECKING:
+    from edge.actuators.bacnet.stack import BacnetStack
 
 
 def devices(config: RoomConfig) -> Iterator[Finding]:
     """Every device of the room's own tables can be reached and does what its actuators need."""
     yield from _cameras(config)
     yield from _microphones(config)
+    yield from _controllers(config)
 
 
 def _cameras(config: RoomConfig) -> Iterator[Finding]:
@@ -50,6 +57,36 @@ def _microphones(config: RoomConfig) -> Iterator[Finding]:
             yield _levels(title, parts, levels)
         finally:
             backend.close()
+
+
+def _controllers(config: RoomConfig) -> Iterator[Finding]:
+    used = [d for d in config.bacnet.devices if _used(config, "bacnet", d.name)]
+    if not used:
+        return
+    stack = bacnet_stack(config)
+    stack.start()
+    try:
+        for device in used:
+            for row in _used(config, "bacnet", device.name):
+                yield _point(stack, device, row)
+    finally:
+        stack.stop()
+
+
+def _point(stack: "BacnetStack", device: BacnetDeviceSection, row: ActuatorSection) -> Finding:
+    title = f"BACnet {device.name} {row.part}"
+    point = Point.parse(row.name, row.part, row.values)
+    try:
+        peer = stack.locate(device.address, device.instance)
+        present = stack.read(peer, point)
+        slots = stack.read(peer, point, "priority-array[0]")
+    except DeviceRefusedError as error:
+        advice = "correct part: the object must be there and have a priority array"
+        return Finding(title, False, str(error), advice)
+    except ActuatorError as error:
+        advice = "check [bacnet] address, and the device's address or instance"
+        return Finding(title, False, str(error), advice)
+    return Finding(title, True, f"is {str(present)[:32]}, takes {slots} priorities")
 
 
 def _levels(title: str, parts: set[str], levels: Levels) -> Finding:

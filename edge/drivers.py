@@ -1,5 +1,6 @@
 """The drivers of one room: which exist, and whose a command is."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -13,7 +14,7 @@ from edge.config import RoomConfig
 from edge.contracts.commands import Command
 from edge.contracts.signals import Signal
 from edge.contracts.wire import WantedMessage
-from edge.device_drivers import mixer, visca
+from edge.device_drivers import bacnet, mixer, visca
 from edge.process.link import Link
 
 log = structlog.get_logger()
@@ -60,9 +61,12 @@ class Drivers:
             driver.start()
 
     def stop(self) -> None:
-        """Stop every driver; each ends within a second."""
-        for driver in self.all:
-            driver.stop()
+        """Stop every driver, all at once, within a second."""
+        stoppers = [threading.Thread(target=driver.stop, daemon=True) for driver in self.all]
+        for stopper in stoppers:
+            stopper.start()
+        for stopper in stoppers:
+            stopper.join(1.0)
 
     def apply(self, command: Command) -> None:
         """Hand a command to the driver of its actuator; one that is nobody's is counted."""
@@ -104,5 +108,6 @@ BUILDERS: tuple[Callable[[RoomConfig, Link, Post, Wall], Driver | None], ...] = 
     _mqtt,
     lambda config, _devices, post, wall: visca(config, post, wall),
     lambda config, _devices, post, wall: mixer(config, post, wall),
+    lambda config, _devices, post, wall: bacnet(config, post, wall),
 )
 """One for each kind of driver; None when the room has nothing for it."""

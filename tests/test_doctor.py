@@ -8,7 +8,7 @@ import pytest
 
 from edge import doctor
 from edge.config import load_room
-from edge.config_devices import ViscaSection
+from edge.config_devices import BacnetDeviceSection, BacnetSection, ViscaSection
 from edge.config_schema import ActuatorSection
 from edge.doctor import examine
 from tests.world.mosquitto import Mosquitto, free_port
@@ -194,3 +194,23 @@ def test_a_microphone_that_can_be_set_and_one_that_is_not_there(room, monkeypatc
         assert one(config, doctor.devices).ok
         sound.stop()
         assert not one(config, doctor.devices).ok
+
+
+def test_a_controller_is_asked_for_the_objects_of_the_room(room):
+    port = free_port()
+    section = BacnetSection(
+        f"127.0.0.1/32:{free_port()}",
+        devices=(BacnetDeviceSection("ahu", f"127.0.0.2:{port}"),),
+    )
+
+    def looked(part):
+        row = ActuatorSection("climate.setpoint", "bacnet", "ahu", part, max=30.0)
+        config = msgspec.structs.replace(room, bacnet=section, actuators=(row,))
+        return one(config, doctor.devices)
+
+    assert "does not answer" in looked("analog-value,1").detail
+    with Peer("tests.world.bacnet_device", f"--port={port}"):
+        until(lambda: looked("analog-value,1").ok, what="the controller answers")
+        assert "takes 16 priorities" in looked("analog-value,1").detail
+        assert "unknown-object" in looked("analog-value,77").detail
+        assert not looked("analog-value,9").ok, "read-only"

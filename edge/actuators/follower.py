@@ -3,14 +3,14 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import structlog
 from prometheus_client import Counter
 
 from edge.actuators.desires import TRIES, Desires
 from edge.actuators.errors import ActuatorError, DeviceRefusedError
+from edge.actuators.port import Port
 from edge.contracts.base import Value
 from edge.contracts.commands import Command
 from edge.contracts.signals import DeviceReported, Signal
@@ -28,50 +28,6 @@ FOLLOW_S = 2.0
 BUSY_S = 0.1
 STABLE_S = 10.0
 """A connection that held this long is tried again at once; one that flaps is tried ever later."""
-
-
-class Port(Protocol):
-    """One device and how to speak to it; called by one thread. No call may take over a second.
-
-    Every method may raise DeviceLostError; `write` and `relinquish` DeviceRefusedError as well.
-    """
-
-    lazy: bool
-    """Whether a value that the device already reports needs no write."""
-    poll_s: float
-    """How often it is read when nothing else happens."""
-
-    def open(self) -> None:
-        """Connect; what was open before is closed."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the device; also after a failed `open`, also twice."""
-        ...
-
-    def write(self, actuator: str, value: Value) -> None:
-        """Bring an actuator to a value; raise DeviceRefusedError when the device says no."""
-        ...
-
-    def relinquish(self, actuator: str) -> None:
-        """Leave an actuator to others; devices that know no such thing stay as they are."""
-        ...
-
-    def read(self) -> Mapping[str, Value | None]:
-        """Return what the actuators are; None: at none of their values; left out: unknown."""
-        ...
-
-    def busy(self, actuator: str, value: Value) -> bool:
-        """Whether a write has to wait: it moves, or something else comes first."""
-        ...
-
-    def same(self, actuator: str, wanted: Value, told: Value) -> bool:
-        """Whether a device that reports `told` follows `wanted`."""
-        ...
-
-    def fault(self) -> str:
-        """Return what the device itself says is wrong with it, "" when nothing."""
-        ...
 
 
 class Follower:
@@ -243,7 +199,8 @@ class Follower:
         elif refusals:
             self._health.degraded(refusals[0])
         elif stuck:
-            self._health.degraded(f"{stuck[0]} does not follow after {TRIES} tries")
+            excuse = self._port.excuse(stuck[0]) or f"after {TRIES} tries"
+            self._health.degraded(f"{stuck[0]} does not follow: {excuse}")
         else:
             self._health.ok()
 
@@ -261,38 +218,3 @@ class Follower:
                 self._port.relinquish(actuator)
         except ActuatorError as error:
             log.info("not relinquished at the end", device=self._device, reason=str(error))
-
-
-class DeviceDriver:
-    """A driver of one kind: one follower for each device, so that none waits for another."""
-
-    def __init__(self, name: str, followers: Sequence[Follower]) -> None:
-        self.name = name
-        self._followers = followers
-        self._by_actuator = {a: f for f in followers for a in f.actuators}
-        self.actuators = tuple(self._by_actuator)
-
-    def start(self) -> None:
-        """Begin to follow every device."""
-        for follower in self._followers:
-            follower.start()
-
-    def stop(self) -> None:
-        """End every follower, all at once, within a second."""
-        stoppers = [threading.Thread(target=f.stop, daemon=True) for f in self._followers]
-        for stopper in stoppers:
-            stopper.start()
-        for stopper in stoppers:
-            stopper.join(1.0)
-
-    def apply(self, command: Command) -> None:
-        """Hand a command to the device of its actuator."""
-        follower = self._by_actuator.get(command.actuator)
-        if follower is not None:
-            follower.apply(command)
-
-    def release(self, actuator: str) -> None:
-        """Want nothing of an actuator any more."""
-        follower = self._by_actuator.get(actuator)
-        if follower is not None:
-            follower.release(actuator)

@@ -2,15 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 
 class Peer:
-    """Runs `python -m MODULE OPTIONS`; `python` is the interpreter of another environment."""
+    """Runs `python -m MODULE OPTIONS`, under another command such as `ip netns exec NAME`."""
 
-    def __init__(self, module: str, *options: str, python: str = sys.executable) -> None:
-        self._line = [python, "-m", module, *options]
+    def __init__(self, module: str, *options: str, under: Sequence[str] = ()) -> None:
+        self._line = [*under, sys.executable, "-m", module, *options]
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge.actuators.errors import DeviceRefusedError
+from edge.actuators.port import Port
 from edge.contracts.base import Value
 
 ON, OFF = "on", "off"
@@ -47,7 +48,7 @@ class Backend(Protocol):
         ...
 
 
-class MixerPort:
+class MixerPort(Port):
     """One source of a sound system; `changed` is called when others have set it."""
 
     lazy = True
@@ -79,9 +80,6 @@ class MixerPort:
         else:
             self._backend.set_gain(float(value))
 
-    def relinquish(self, actuator: str) -> None:
-        """A mixer knows no priorities: it stays as it is."""
-
     def read(self) -> Mapping[str, Value | None]:
         """Return gain and mute."""
         levels = self._backend.levels()
@@ -92,16 +90,8 @@ class MixerPort:
             told[self._mute] = ON if levels.muted else OFF
         return told
 
-    def busy(self, _actuator: str, _value: Value) -> bool:
-        """A mixer is never busy."""
-        return False
-
     def same(self, _actuator: str, wanted: Value, told: Value) -> bool:
         """A gain may be rounded to the next step there is."""
         if isinstance(wanted, str) or isinstance(told, str):
             return wanted == told
         return abs(wanted - told) <= max(1.0, self._backend.step / 2 + 0.5)
-
-    def fault(self) -> str:
-        """A mixer tells of no faults."""
-        return ""

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from edge.actuators.desires import equal
 from edge.actuators.errors import DeviceRefusedError, UnknownRequestError
+from edge.actuators.port import Port
 from edge.actuators.visca import frames
 from edge.actuators.visca.link import CameraLink
 from edge.contracts.base import Value
@@ -54,10 +54,8 @@ class _Seen:
     move: _Move | None = field(default=None)
 
 
-class CameraPort:
+class CameraPort(Port):
     """Speaks to one camera. While the shutter is closed no preset is recalled: it would open it."""
-
-    lazy = False
 
     def __init__(
         self,
@@ -95,9 +93,6 @@ class CameraPort:
             raise DeviceRefusedError(f"{value!r} is none of its presets: {known}")
         self._recall(number)
 
-    def relinquish(self, actuator: str) -> None:
-        """A camera knows no priorities: it stays as it is."""
-
     def read(self) -> dict[str, Value | None]:
         """Return preset and shutter as the camera tells them."""
         self._ask_power()
@@ -118,10 +113,6 @@ class CameraPort:
         closed = self._shutter() == CLOSED if self._shut is None else self._shut
         asleep = self._settings.privacy is None and self._shutter() == CLOSED
         return closed or asleep or waking or self._moving()
-
-    def same(self, actuator: str, wanted: Value, told: Value) -> bool:
-        """Names are exact."""
-        return equal(actuator, wanted, told)
 
     def fault(self) -> str:
         """Return what the camera says of itself."""

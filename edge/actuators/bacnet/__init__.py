@@ -1,0 +1,1 @@
+"""The building's controllers, over BACnet/IP."""
