@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from edge.audit import explain as explained
+from edge.commands.devices import devices as devices_group
 from edge.commands.intents import intents as intents_group
 from edge.commands.policy import policy as policy_group
 from edge.commands.versions import COMMANDS as VERSIONS
@@ -41,6 +42,7 @@ def main() -> None:
 
 main.add_command(plugin)
 main.add_command(intents_group)
+main.add_command(devices_group)
 main.add_command(policy_group)
 for _command in (*WORKSHOP, *VERSIONS):
     plugin.add_command(_command)

@@ -64,8 +64,10 @@ class Link:
         will: tuple[str, bytes] | None = None,
         on_health: OnHealth | None = None,
         on_up: OnUp | None = None,
+        payload_limit: int = PAYLOAD_LIMIT,
     ) -> None:
         self.name = name
+        self._payload_limit = payload_limit
         self._broker = broker
         self._will = will
         self._on_health = (on_health,) if on_health else ()
@@ -98,7 +100,7 @@ class Link:
     def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
         """Call handler(topic, payload, retained) for what matches, before or after start.
 
-        Payloads over PAYLOAD_LIMIT are counted and dropped; so is a handler's exception.
+        Payloads over payload_limit are counted and dropped; so is a handler's exception.
         """
         with self._lock:
             known_qos, handlers = self._handlers.get(topic_filter, (0, ()))
@@ -204,7 +206,7 @@ class Link:
         except UnicodeDecodeError:
             self._counts["failed"].inc()
             return
-        if len(message.payload) > PAYLOAD_LIMIT:
+        if len(message.payload) > self._payload_limit:
             self._counts["too_large"].inc()
             return
         outcome = "unwanted"

@@ -2,20 +2,16 @@
 
     python -m tests.world.devices --port 1883 --device ceiling --device radiator
 
-A name that begins with `radiator` is a valve, every other one a dimmable light.
+A name that begins with `radiator` is a valve, every other one a dimmable light. The bridge tells of
+them and says whether it is there; a --stubborn one does not do what it is told.
 """
 
 import argparse
-import signal
-import threading
 from typing import Any
 
 import msgspec
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 
-DELAY_S = 0.05
-"""What the radio and the lamp take to answer."""
+from tests.world.on_broker import Device
 
 
 class Light:
@@ -53,46 +49,75 @@ class Radiator:
             self.state["system_mode"] = asked["system_mode"]
 
 
+EXPOSES: dict[str, list[dict[str, Any]]] = {
+    "light": [{
+        "type": "light",
+        "features": [
+            {"name": "state", "property": "state", "type": "binary", "access": 7},
+            {"name": "brightness", "property": "brightness", "type": "numeric", "access": 7,
+             "value_min": 0, "value_max": 254},
+        ],
+    }],
+    "radiator": [{
+        "type": "climate",
+        "features": [
+            {"name": "occupied_heating_setpoint", "property": "occupied_heating_setpoint",
+             "type": "numeric", "access": 7, "value_min": 5, "value_max": 30},
+            {"name": "local_temperature", "property": "local_temperature", "type": "numeric",
+             "access": 1},
+        ],
+    }],
+}  # fmt: skip
+"""What the bridge says of each sort, as far as a room reads it."""
+
+
+def announced(names: list[str]) -> list[dict[str, Any]]:
+    """Return the bridge's list of its devices, itself among them."""
+    rows: list[dict[str, Any]] = [
+        {"friendly_name": "Coordinator", "type": "Coordinator", "definition": None}
+    ]
+    for name in names:
+        sort = "radiator" if name.startswith("radiator") else "light"
+        definition = {"model": "X1", "vendor": "Example", "exposes": EXPOSES[sort]}
+        rows.append({"friendly_name": name, "type": "Router", "definition": definition})
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--device", action="append", required=True)
+    parser.add_argument("--stubborn", action="append", default=[])
     options = parser.parse_args()
     devices = {
         name: Radiator() if name.startswith("radiator") else Light() for name in options.device
     }
-    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
 
     def tell(name: str) -> None:
-        client.publish(f"zigbee2mqtt/{name}", msgspec.json.encode(devices[name].state), 0, True)
+        body = msgspec.json.encode(devices[name].state)
+        client.say(f"zigbee2mqtt/{name}", body, retain=True)
 
-    def connected(*_: object) -> None:
+    def greet() -> None:
+        listed = msgspec.json.encode(announced(options.device))
+        client.say("zigbee2mqtt/bridge/devices", listed, retain=True)
         for name in devices:
-            client.subscribe(f"zigbee2mqtt/{name}/set", 1)
             tell(name)
 
-    def asked(_client: object, _data: object, message: paho.MQTTMessage) -> None:
-        name = message.topic.split("/")[1]
+    def asked(topic: str, payload: bytes) -> None:
+        name = topic.split("/")[1]
         try:
-            body = msgspec.json.decode(message.payload, type=dict[str, Any])
+            body = msgspec.json.decode(payload, type=dict[str, Any])
         except msgspec.MsgspecError:
             return
-        devices[name].set(body)
-        timer = threading.Timer(DELAY_S, tell, (name,))
-        timer.daemon = True
-        timer.start()
+        if topic.endswith("/set") and name not in options.stubborn:
+            devices[name].set(body)
+        client.later(lambda: tell(name))
 
-    client.on_connect = connected
-    client.on_message = asked
-    client.reconnect_delay_set(1, 2)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    client.connect_async("127.0.0.1", options.port)
-    client.loop_start()
-    stop.wait()
-    client.disconnect()
-    client.loop_stop()
+    filters = [f"zigbee2mqtt/{name}/{what}" for name in devices for what in ("set", "get")]
+    will = "zigbee2mqtt/bridge/state"
+    here, gone = '{"state":"online"}', '{"state":"offline"}'
+    client = Device(options.port, filters, asked, greet, (will, here), (will, gone))
+    client.run()
 
 
 if __name__ == "__main__":

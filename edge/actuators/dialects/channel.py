@@ -94,6 +94,6 @@ class Channel(Protocol):
 def topic(text: str, key: str) -> str:
     """Return `text` when it can be published to; raise DialectError naming `key`."""
     wrong = any(c in text for c in "+#\0") or text.startswith(("/", "$")) or text.endswith("/")
-    if not text or wrong or len(text) > 256:
+    if not text or wrong or len(text) > 256 or not text.isprintable():
         raise DialectError(key, "1 to 256 characters that make a topic: no + or #, no / at an end")
     return text

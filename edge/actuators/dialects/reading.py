@@ -27,6 +27,17 @@ def an_object(payload: bytes) -> dict[str, object]:
         raise ContractError("what is no state of a device") from None
 
 
+def a_list(payload: bytes) -> list[object]:
+    """Return a JSON array; raise ContractError for anything else."""
+    try:
+        value = _anything.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise ContractError("what is no list") from None
+    if not isinstance(value, list):
+        raise ContractError("what is no list")
+    return value
+
+
 def a_word(payload: bytes) -> str:
     """Return a payload that is one short text; raise ContractError for anything else."""
     try:
