@@ -92,10 +92,10 @@ class AdminProcess:
         section = config.admin
         self._store = Store(config.store.url)
         users, looks = UserStore(self._store), LookStore(self._store)
-        machines = MachineStore(self._store)
+        machines, records = MachineStore(self._store), RecordStore(self._store)
         pulse = Pulse()
         ports = {"ingest": config.health.ingest_port, "reconciler": config.health.reconcile_port}
-        self._follower = Follower(looks, machines, pulse, lambda: probe(ports))
+        self._follower = Follower(looks, machines, records, pulse, lambda: probe(ports))
         options = Options(
             hosts=tuple({*Options().hosts, section.host, *section.hosts}),
             zone=ZoneInfo(section.time_zone),
@@ -104,7 +104,7 @@ class AdminProcess:
             streams=section.streams,
         )
         page = create_admin(
-            Ports(lambda: self._follower.facts, looks, machines, users, pulse),
+            Ports(lambda: self._follower.facts, looks, machines, records, users, pulse),
             options,
             Path(section.theme),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cloud_bridge.admin.facts import Facts
 from cloud_bridge.admin.live import Live
 from cloud_bridge.admin.machines import machines
+from cloud_bridge.admin.questions import questions_view
 from cloud_bridge.admin.say import STALE_S, Say, remedy, source_name
 from cloud_bridge.store.looking import RoomRow
 
@@ -42,6 +43,7 @@ def attention(facts: Facts, say: Say) -> Iterator[Attention]:
     for live in facts.live:
         if live.room in online:
             yield from _room(live, online[live.room], say)
+    yield from _questions(facts, say)
     yield from _machines(facts, say)
     recent = [letter for letter in facts.dead if letter.at > say.now - LETTERS_S]
     if recent:
@@ -97,6 +99,18 @@ def _room(live: Live, row: RoomRow, say: Say) -> Iterator[Attention]:
                 live.room, what + reason, remedy(name), source.at, say.age(source.at),
                 f"{trail}&text={name}", "Its rows",
             )  # fmt: skip
+
+
+def _questions(facts: Facts, say: Say) -> Iterator[Attention]:
+    for one in questions_view(facts, say).waiting:
+        lapsed = one.state == "lapsed"
+        what = "Nobody answered: no machine is made" if lapsed else "A machine waits for your yes"
+        todo = f"Say yes or no{'' if lapsed else f' until {one.deadline}, or there is none'}."
+        yield Attention(
+            2 if lapsed else 1, one.tone, one.icon, one.rooms,
+            f"{what}: {one.template} for {one.meeting}, {one.cost}", todo,
+            one.since, say.age(one.since), f"/machines#q-{one.key}", "Answer",
+        )  # fmt: skip
 
 
 def _machines(facts: Facts, say: Say) -> Iterator[Attention]:

@@ -8,12 +8,13 @@ from cloud_bridge.admin.attention import attention
 from cloud_bridge.admin.facts import Facts
 from cloud_bridge.admin.machines import machines
 from cloud_bridge.admin.meetings import meetings_view
+from cloud_bridge.admin.questions import questions_view
 from cloud_bridge.admin.say import Say
 from cloud_bridge.admin.trail import TrailRow
 from cloud_bridge.admin.view import overview
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-TABLES = ("attention", "rooms", "meetings", "machines", "audit")
+TABLES = ("attention", "rooms", "meetings", "machines", "answers", "audit")
 
 
 def write(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -32,9 +33,14 @@ def _cell(value: object) -> str:
 
 def table(name: str, facts: Facts, say: Say) -> str:
     """Return one of the live tables; raise KeyError for another name."""
-    return {"attention": _attention, "rooms": _rooms, "meetings": _meetings, "machines": _machines}[
-        name
-    ](facts, say)
+    tables = {
+        "attention": _attention,
+        "rooms": _rooms,
+        "meetings": _meetings,
+        "machines": _machines,
+        "answers": _answers,
+    }
+    return tables[name](facts, say)
 
 
 def audit(rows: Iterable[TrailRow]) -> str:
@@ -96,5 +102,26 @@ def _machines(facts: Facts, say: Say) -> str:
     rows = (
         (m.key, m.rooms, m.meeting, m.template, m.phase, m.address, m.until, m.detail, m.attempts)
         for m in machines(facts, say)
+    )
+    return write(head, rows)
+
+
+def _answers(facts: Facts, say: Say) -> str:
+    view = questions_view(facts, say)
+    head = (
+        "key",
+        "rooms",
+        "meeting",
+        "template",
+        "cost",
+        "asked",
+        "state",
+        "answered",
+        "who",
+        "why",
+    )
+    rows = (
+        (q.key, q.rooms, q.meeting, q.template, q.cost, q.asked, q.word, q.answered, q.who, q.why)
+        for q in (*view.waiting, *view.answered)
     )
     return write(head, rows)

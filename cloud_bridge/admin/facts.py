@@ -5,6 +5,7 @@ from typing import Literal
 
 from cloud_bridge.admin.live import Live
 from cloud_bridge.store.looking import DeadRow, RoomRow, StepRow, Wish
+from cloud_bridge.store.records import Question
 from cloud_bridge.types import Attempt, Machine
 from edge.contracts.wire import MachineReport
 
@@ -39,4 +40,5 @@ class Facts:
     machines: tuple[Machine, ...] = ()
     steps: tuple[StepRow, ...] = ()
     dead: tuple[DeadRow, ...] = ()
+    questions: tuple[Question, ...] = ()
     parts: tuple[Part, ...] = ()

@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge
 
 from cloud_bridge.admin.facts import Facts, Part
 from cloud_bridge.admin.live import Live, decode_live, fold
-from cloud_bridge.store import LookStore, MachineStore, StoreError
+from cloud_bridge.store import LookStore, MachineStore, RecordStore, StoreError
 from cloud_bridge.store.looking import RoomRow
 from edge.process.web.pulse import Pulse
 
@@ -35,6 +35,7 @@ class Follower:
         self,
         looks: LookStore,
         machines: MachineStore,
+        records: RecordStore,
         pulse: Pulse,
         probe: Probe,
         wall: Callable[[], float] = time.time,
@@ -42,6 +43,7 @@ class Follower:
     ) -> None:
         self._looks = looks
         self._machines = machines
+        self._records = records
         self._pulse = pulse
         self._probe = probe
         self._wall = wall
@@ -134,6 +136,7 @@ class Follower:
             machines=self._looks.machines(),
             steps=self._looks.steps(now - STEPS_S),
             dead=self._looks.dead(),
+            questions=tuple(self._records.questions()),
             parts=self._facts.parts,
         )
         self._keep()

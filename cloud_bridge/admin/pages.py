@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request, send_from_directory
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as Answer
 
-from cloud_bridge.admin import reading, signin
+from cloud_bridge.admin import acting, reading, signin
 from cloud_bridge.admin.site import YEAR_S, Options, Ports, Site
 from cloud_bridge.store import StoreError
 from edge.process.web.guard import BODY_LIMIT, HEADERS
@@ -15,7 +15,6 @@ from edge.process.web.theme import THEME_FILES
 
 log = structlog.get_logger()
 OPEN = ("static", "theme", "login", "sign_in")
-KEY_LIMIT = 64
 
 
 def create_admin(ports: Ports, options: Options, theme: Path) -> Flask:
@@ -34,7 +33,7 @@ def create_admin(ports: Ports, options: Options, theme: Path) -> Flask:
     _troubles(app, site)
     signin.routes(app, site)
     reading.routes(app, site)
-    _acting(app, site)
+    acting.routes(app, site)
     return app
 
 
@@ -99,11 +98,3 @@ def _troubles(app: Flask, site: Site) -> None:
         what = "The database does not answer. The rooms go on; try again in a moment."
         g.user = None
         return site.page("error.html", 503, code=503, what=what)
-
-
-def _acting(app: Flask, site: Site) -> None:
-    @app.post("/machines/<key>/retry")
-    def retry(key: str) -> Answer:
-        known = len(key) <= KEY_LIMIT and site.ports.machines.forget_attempts(key)
-        log.info("machine begins anew", key=key[:KEY_LIMIT], user=g.user.name, known=known)
-        return site.to(f"/machines?notice={'retry' if known else 'nothing'}")

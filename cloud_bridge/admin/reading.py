@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response as Answer
 from cloud_bridge.admin import csvfile, passwords
 from cloud_bridge.admin.machines import machines_view
 from cloud_bridge.admin.meetings import meetings_view
+from cloud_bridge.admin.questions import questions_view
 from cloud_bridge.admin.site import Site
 from cloud_bridge.admin.trail import KINDS, TrailRow, cause_of, trail_row, why
 from cloud_bridge.admin.view import Overview, overview
@@ -23,14 +24,17 @@ CHECK_S = 5.0
 PARTS = {
     "overview": ("nav", "head", "attention", "rooms"),
     "meetings": ("nav", "meetings"),
-    "machines": ("nav", "machines"),
-    "audit": ("nav", "trail"),
+    "machines": ("nav", "questions", "machines"),
+    "audit": ("nav", "trail", "answers"),
 }
 """Page -> the parts of it that its event stream renews."""
 NOTICES = {
     "password": "Your password is changed.",
     "retry": "It begins anew as soon as the reconciler looks.",
     "nothing": "There was nothing to begin anew.",
+    "granted": "Granted. The machine is begun in time.",
+    "denied": "Denied. There will be no machine.",
+    "answered": "There was nothing left to answer.",
     "stale": "The page was too old. It is fresh now: try again.",
 }
 
@@ -107,8 +111,10 @@ def values(site: Site, page: str) -> dict[str, object]:
         found["m"] = meetings_view(facts, say)
     elif page == "machines":
         found["m"] = machines_view(facts, say)
+        found["q"] = questions_view(facts, say)
     elif page == "audit":
         found["t"] = _trail(site, ROWS)
+        found["q"] = questions_view(facts, say)
     return found
 
 

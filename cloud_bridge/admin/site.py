@@ -14,7 +14,7 @@ from cloud_bridge.admin import AdminError, passwords
 from cloud_bridge.admin.brake import Brake
 from cloud_bridge.admin.facts import Facts
 from cloud_bridge.admin.say import Say
-from cloud_bridge.store import LookStore, MachineStore, UserStore
+from cloud_bridge.store import LookStore, MachineStore, RecordStore, UserStore
 from cloud_bridge.store.users import Session, User
 from edge.process.web import WebError
 from edge.process.web.guard import Guard, Pace
@@ -46,6 +46,7 @@ class Ports:
     facts: Callable[[], Facts]
     looks: LookStore
     machines: MachineStore
+    records: RecordStore
     users: UserStore
     pulse: Pulse
     wall: Callable[[], float] = time.time

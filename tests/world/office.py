@@ -16,10 +16,11 @@ from cloud_bridge.admin.follow import Follower
 from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.site import Options, Ports
 from cloud_bridge.ingest import read_event, read_presence, read_wanted
-from cloud_bridge.store import EventStore, LookStore, MachineStore, Store, UserStore
+from cloud_bridge.plan import plan
+from cloud_bridge.store import EventStore, LookStore, MachineStore, RecordStore, Store, UserStore
 from cloud_bridge.store.events import Batch, DeadLetter
 from cloud_bridge.store.users import User
-from cloud_bridge.types import Attempt
+from cloud_bridge.types import Ask, Attempt, Capacity, Lapse, Plan, Records, Template
 from edge.contracts.base import Now, machine_key
 from edge.contracts.signals import MachineChanged, Meeting, Signal
 from edge.contracts.wire import (
@@ -140,15 +141,22 @@ class Office:
         self.store = Store(self.url)
         self.events, self.looks = EventStore(self.store), LookStore(self.store)
         self.machines, self.users = MachineStore(self.store), UserStore(self.store)
+        self.records = RecordStore(self.store)
         self.pulse = Pulse()
         self.parts = WELL
         self.follower = Follower(
-            self.looks, self.machines, self.pulse, lambda: self.parts, self.time, self.clock
+            self.looks,
+            self.machines,
+            self.records,
+            self.pulse,
+            lambda: self.parts,
+            self.time,
+            self.clock,
         )
         zone = ZoneInfo("Europe/Berlin")
         ports = Ports(
-            lambda: self.follower.facts, self.looks, self.machines, self.users, self.pulse,
-            self.time, self.clock,
+            lambda: self.follower.facts, self.looks, self.machines, self.records, self.users,
+            self.pulse, self.time, self.clock,
         )  # fmt: skip
         self.app = create_admin(ports, options or Options(zone=zone), THEME)
         self.tenants: dict[str, Tenant] = {}
@@ -204,6 +212,26 @@ class Office:
 
     def give_up(self, one: Meeting, reason: str) -> None:
         self.machines.set_attempt(Attempt(key_of(one), 5, self.wall, True, reason))
+
+    def plan(self, *templates: Template) -> Plan:
+        """Plan as the reconciler does, and write the questions down that the plan asks."""
+        wanted = self.machines.wanted()
+        records = Records(
+            tuple(self.machines.attempts()),
+            self.records.approvals(),
+            self.records.boots(),
+            self.records.heard({row.key for _, row in wanted.rows}, self.wall),
+        )
+        known = {template.name: template for template in templates}
+        now = Now(self.wall, self.mono)
+        planned = plan(wanted, (), records, known, Capacity(65_536, 2, gpus=1), now)
+        for action in planned.actions:
+            match action:
+                case Ask():
+                    self.records.ask(action, self.wall)
+                case Lapse(key):
+                    self.records.lapse(key, self.wall)
+        return planned
 
     def admin(self, must_change: bool = False, role: str = "admin") -> None:
         hashed = passwords.hashed(PASSWORD)

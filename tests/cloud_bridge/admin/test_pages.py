@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from cloud_bridge.admin import passwords
 from cloud_bridge.admin.brake import FREE, Brake
+from cloud_bridge.types import Ask
 from edge.contracts.signals import Meeting, SourceChanged
 from tests.world.office import PASSWORD, Office, key_of
 from tests.world.office_scenes import LAB, air, attention, well
@@ -187,6 +188,26 @@ def test_forged_forms_change_nothing(office: Office, inside: FlaskClient) -> Non
     assert office.machines.attempts() != []
     assert inside.post(path, data={"token": good}).headers["Location"] == "/machines?notice=retry"
     assert office.machines.attempts() == []
+
+
+def test_a_question_is_answered_once_and_by_nobody_else(
+    office: Office, inside: FlaskClient
+) -> None:
+    office.records.ask(Ask("k", office.wall + 60, "m", "gpu", 12.0), office.wall)
+    good = token(inside, "/machines")
+    yes = {"token": good, "answer": "yes", "reason": "a\0b" + "c" * 900}
+    assert inside.post("/questions/k", data={"answer": "yes"}).status_code == 403
+    assert (
+        inside.post("/questions/k", data={"token": good, "answer": "perhaps"})
+        .headers["Location"]
+        .endswith("nothing")
+    )
+    assert office.records.approvals()[0].state == "asked"
+    assert inside.post("/questions/k", data=yes).headers["Location"].endswith("granted")
+    told = office.records.approvals()[0]
+    assert (told.state, told.who, len(told.reason)) == ("granted", "admin", 300)
+    assert inside.post("/questions/k", data=yes).headers["Location"].endswith("answered")
+    assert inside.post(f"/questions/{'k' * 200}", data=yes).headers["Location"].endswith("nothing")
 
 
 def test_a_form_from_before_signing_in_is_refused(office: Office, client: FlaskClient) -> None:
