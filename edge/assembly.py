@@ -108,7 +108,6 @@ def rules_of(plugin: InstalledPlugin, actuators: Sequence[str]) -> PluginRules:
         manifest.events,
         tuple(grants),
         version=manifest.version,
-        state=manifest.state,
         settings=plugin.settings,
     )
 

@@ -26,8 +26,7 @@ class Grant:
 class PluginRules:
     """What the core needs to know of an installed plugin. `tick_s`: how often it is woken.
 
-    version, state (of what it keeps) and settings decide nothing here: with them a recording holds
-    all that the plugin was given.
+    version and settings decide nothing here: with them a recording holds all the plugin was given.
     """
 
     id: str
@@ -35,7 +34,6 @@ class PluginRules:
     grants: tuple[Grant, ...]
     tick_s: float = 20.0
     version: str = ""
-    state: int = 0
     settings: Mapping[str, Value] = field(default_factory=dict)
 
 

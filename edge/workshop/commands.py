@@ -132,5 +132,16 @@ def dev_command(folder: Path, speed: float, begin_h: float, once: bool) -> None:
     run(folder, speed, begin_h, once, click.echo)
 
 
-COMMANDS = (new_command, build_command, test_command, dev_command)
+@click.command("bench")
+@FOLDER
+@click.option("--calls", default=2000, show_default=True, type=click.IntRange(20, 1_000_000))
+@plainly
+def bench_command(folder: Path, calls: int) -> None:
+    """Measure the plugin in FOLDER: time, memory and answer, against its limits."""
+    from edge.workshop.bench import bench  # noqa: PLC0415 - needs the sandbox
+
+    bench(folder, calls, click.echo)
+
+
+COMMANDS = (new_command, build_command, test_command, dev_command, bench_command)
 """What `roomkeeper-edge plugin` gets from here."""

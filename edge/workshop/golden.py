@@ -8,17 +8,16 @@ from pathlib import Path
 import msgspec
 
 from edge.contracts.commands import PluginCommand
-from edge.contracts.plugin import PluginInput, PluginOutput
+from edge.contracts.plugin import PluginOutput
 from edge.plugins.errors import GuestError
+from edge.plugins.selftest import GoldenEvent
 from edge.workshop.errors import WorkshopError
 from edge.workshop.trial import Trial
 
 
-class Golden(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file: what it shows, what comes in and what must come out."""
+class Golden(GoldenEvent, frozen=True, forbid_unknown_fields=True):
+    """As a room reads it before it lets a version in; here the output may still be missing."""
 
-    title: str
-    input: PluginInput
     output: PluginOutput = PluginOutput()
 
 
@@ -38,7 +37,7 @@ def check(folder: Path, trial: Trial, accept: bool = False) -> Iterator[Checked]
     accept: write what it answers into the file; then nothing differs.
     """
     for file in sorted((folder / "golden").glob("*.json")):
-        golden = _read(file)
+        golden = read(file)
         try:
             answer = trial.ask(golden.input)
         except GuestError as error:
@@ -75,7 +74,8 @@ def words(command: PluginCommand) -> str:
     return f"{command.actuator} = {shown} for {command.lease_s:g} s{reason}"
 
 
-def _read(file: Path) -> Golden:
+def read(file: Path) -> Golden:
+    """Return a golden file; WorkshopError names what is wrong with it."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Golden)
     except (OSError, msgspec.MsgspecError, RecursionError) as error:

@@ -9,11 +9,11 @@ from edge.workshop.errors import WorkshopError
 from edge.workshop.kit import kit
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}\Z")
-_SMALL = 'deadline_ms = 20\nmemory_mb = 4\noutput_kb = 16\nlog_lines = 16\ninstance = "fresh"'
+_SMALL = 'deadline_ms = 20\nmemory_mb = 4\noutput_kb = 64\nlog_lines = 16\ninstance = "fresh"'
 _LARGE = (
     "# The language's own runtime is slow to start: it is kept between calls. Whatever is not in\n"
     "# `state` may be gone at any call.\n"
-    'instance = "reused"\ndeadline_ms = 20\nmemory_mb = {}\noutput_kb = 16\nlog_lines = 16'
+    'instance = "reused"\ndeadline_ms = 20\nmemory_mb = {}\noutput_kb = 64\nlog_lines = 16'
 )
 LIMITS = {
     "c": _SMALL,

@@ -167,7 +167,8 @@ class Stage:
             output = self.trial.call((event,), self.now.wall, self._sequence)
         except GuestError as error:
             return self._fail(event, str(error), source)
-        answer = PluginAnswered(source, (event.id,), output.commands, output.state)
+        version = self.trial.plugin.manifest.state
+        answer = PluginAnswered(source, (event.id,), output.commands, output.state, version)
         decision, commands, _ = self._step(answer)
         proposed = tuple(self._fate(c, decision, commands, source) for c in output.commands)
         return Scene(self.now, answer, event, proposed, commands=commands)

@@ -123,7 +123,7 @@ class WhatIf:
         self.was.state = record.state
         if self.boots == 0:
             self.would.state = record.state
-            if known is None or known.state in (0, plugin.manifest.state):
+            if record.state.plugin_state_version.get(self.source, 1) == plugin.manifest.state:
                 self._trial.state = record.state.plugin_state.get(self.source, "")
         self.was.told, self.would.told = {}, {}
         self.boots += 1
@@ -165,7 +165,8 @@ class WhatIf:
         except GuestError as error:
             failed = PluginFailed(self.source, ids, str(error))
             return Answers(now, batch, old, None, str(error)), failed
-        answered = PluginAnswered(self.source, ids, output.commands, output.state)
+        version = self._trial.plugin.manifest.state
+        answered = PluginAnswered(self.source, ids, output.commands, output.state, version)
         return Answers(now, batch, old, output.commands), answered
 
     def _live(self, signal: Signal, ident: str, now: Now) -> Decision | None:
