@@ -19,6 +19,7 @@ from edge.contracts.base import Now
 from edge.journal import JournalError, open_reader
 from edge.journal import verify as verify_journal
 from edge.plugins.commands import plugin
+from edge.plugins.host import SWITCH_S
 from edge.process import logs, stop
 from edge.replay import replay as replayed
 from edge.timeline import Line, Timeline
@@ -62,7 +63,7 @@ def run(config: Path) -> None:
     except (ConfigError, JournalError) as error:
         raise Failure(str(error)) from error
     # A plugin that spins must hand over the interpreter lock in time for the loop to go on.
-    sys.setswitchinterval(0.001)
+    sys.setswitchinterval(SWITCH_S)
     code = 0
     try:
         appliance.start()

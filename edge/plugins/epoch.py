@@ -6,6 +6,8 @@ kernel's timer calls wasmtime's own function directly (SIGEV_THREAD).
 
 import ctypes
 import os
+import weakref
+from time import monotonic
 from typing import Any
 
 import wasmtime
@@ -43,34 +45,47 @@ class _Spec(ctypes.Structure):
 
 
 class EpochTimer:
-    """Advances one engine's epoch from `arm` + deadline on, until `disarm`. Not idle work."""
+    """Advances one engine's epoch from the deadline of a call on, until `rest`."""
 
     def __init__(self, engine: wasmtime.Engine) -> None:
-        self._libc: Any = ctypes.CDLL(None, use_errno=True)
-        # The timer holds the engine's address: the engine must not be freed before close().
-        self._engine = engine
+        libc: Any = ctypes.CDLL(None, use_errno=True)
         event = _Event(
             value=ctypes.cast(engine.ptr(), ctypes.c_void_p).value,
             notify=_SIGEV_THREAD,
             function=ctypes.cast(_ffi.dll.wasmtime_engine_increment_epoch, ctypes.c_void_p).value,
         )
         self._timer = ctypes.c_void_p()
-        made = self._libc.timer_create(
-            _CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer)
-        )
+        made = libc.timer_create(_CLOCK_MONOTONIC, ctypes.byref(event), ctypes.byref(self._timer))
         if made != 0:
             raise PluginError(
                 f"no timer for plugin deadlines: {os.strerror(ctypes.get_errno())}; "
                 "raise the process's limit of pending signals (RLIMIT_SIGPENDING)"
             )
+        # Also when nobody closes it, and at the interpreter's end.
+        self._end = weakref.finalize(self, _delete, libc, self._timer, engine)
         self._off = ctypes.byref(_Spec())
         self._specs: dict[int, Any] = {}
-        # Called twice per plugin call: PyDLL does not give back the interpreter's lock for it.
+        self._set_at, self._set_for = 0.0, 0
+        # PyDLL does not give back the interpreter's lock for it.
         self._settime = ctypes.PyDLL(None).timer_settime
         self._settime.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
 
-    def arm(self, deadline_ms: int) -> None:
-        """Let a call that was given EPOCHS epochs end `deadline_ms` plus two steps from now."""
+    def begin(self, deadline_ms: int) -> int:
+        """Return how many epochs a call that begins now may see, so that it ends in its time.
+
+        The timer is set only when it was not set a moment ago: what the call began later than that
+        it is given in further epochs. `rest` when no call follows.
+        """
+        now = monotonic()
+        late = now - self._set_at
+        if deadline_ms != self._set_for or late > deadline_ms * 0.00025:
+            self._set(deadline_ms)
+            self._set_at, self._set_for = now, deadline_ms
+            return EPOCHS
+        return EPOCHS + 1 + int(late / STEP_S)
+
+    def _set(self, deadline_ms: int) -> None:
+        """Advance the epoch from the deadline on."""
         spec = self._specs.get(deadline_ms)
         if spec is None:
             seconds, rest = divmod(deadline_ms, 1000)
@@ -78,12 +93,17 @@ class EpochTimer:
             self._specs[deadline_ms] = spec
         self._settime(self._timer, 0, spec, None)
 
-    def disarm(self) -> None:
-        """Stop advancing the epoch."""
-        self._settime(self._timer, 0, self._off, None)
+    def rest(self) -> None:
+        """Stop advancing the epoch; the next call sets the timer again."""
+        if self._set_for:
+            self._set_for = 0
+            self._settime(self._timer, 0, self._off, None)
 
     def close(self) -> None:
         """Delete the timer; calling it again does nothing."""
-        if self._timer.value is not None:
-            self._libc.timer_delete(self._timer)
-            self._timer = ctypes.c_void_p()
+        self._end()
+
+
+def _delete(libc: Any, timer: Any, _engine: wasmtime.Engine) -> None:
+    """The engine stays alive until here: the timer holds its address."""
+    libc.timer_delete(timer)

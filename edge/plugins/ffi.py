@@ -54,6 +54,8 @@ Callback = ctypes.CFUNCTYPE(
     ctypes.c_size_t,
 )
 
+string_at: Any = ctypes.string_at
+
 _P, _N = ctypes.c_void_p, ctypes.c_size_t
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from wasmtime import component
 
 from edge.plugins import ffi
-from edge.plugins.epoch import EPOCHS
 from edge.plugins.errors import GuestError, PluginError
 from edge.plugins.manifest import Limits
 
@@ -94,7 +93,12 @@ class Instance:
     """One live instance with its own memory. Never used again after a GuestError."""
 
     def __init__(self, guest: Guest) -> None:
-        self._guest, self._timer = guest, guest.box.timer
+        self._guest, self._box, self._timer = guest, guest.box, guest.box.timer
+        self._limits, self._log, self._output = (
+            guest.limits,
+            guest.log,
+            guest.limits.output_kb << 10,
+        )
         self._store: int = ffi.store_new(guest.box.engine_at, None, None)
         self._context: int = ffi.store_context(self._store)
         limits = guest.limits
@@ -110,7 +114,6 @@ class Instance:
         instance = ctypes.byref(self._instance)
         self._begin()
         error = ffi.instantiate(guest.box.linker_at, self._context, guest.address, instance)
-        self._timer.disarm()
         if error:
             self.close()
             raise GuestError(_why(ffi.take_error(error), guest.limits))
@@ -119,18 +122,21 @@ class Instance:
         """Call an export, once more if need be, under a deadline of its own."""
         self._calls += 1
         func = self._funcs.get(export) or self._find(export)
-        count = 0
+        arg, result, count = self._arg, self._result, 0
         if text is not None:
-            data = text.encode("utf-8")
-            self._arg.size, self._arg.data, count = len(data), data, 1
+            given = text.encode("utf-8")
+            arg.size, arg.data, count = len(given), given, 1
         # Last before the call, so that waiting for the interpreter's lock is not the guest's time.
         self._begin()
         error = ffi.func_call(func, self._context, self._arg_at, count, self._result_at, 1)
-        self._timer.disarm()
         if error:
             raise GuestError(_why(ffi.take_error(error), self._guest.limits))
+        size = result.size
         try:
-            return self._answer()
+            if size > self._output:
+                raise GuestError(f"answered {size} bytes; its manifest allows {self._output}")
+            data: bytes = ffi.string_at(result.data, size)
+            return data.decode("utf-8")
         finally:
             ffi.val_delete(self._result_at)
 
@@ -142,16 +148,8 @@ class Instance:
         return self._calls % GROWTH_EVERY == GROWTH_EVERY - 1 and _resident_mb() > self._grown
 
     def _begin(self) -> None:
-        guest = self._guest
-        guest.box.begin(guest.limits, guest.log)
-        ffi.set_epoch_deadline(self._context, EPOCHS)
-        self._timer.arm(guest.limits.deadline_ms)
-
-    def _answer(self) -> str:
-        size, limit = self._result.size, self._guest.limits.output_kb * 1024
-        if size > limit:
-            raise GuestError(f"answered {size} bytes; its manifest allows {limit}")
-        return ctypes.string_at(self._result.data, size).decode("utf-8")
+        self._box.begin(self._limits, self._log)
+        ffi.set_epoch_deadline(self._context, self._timer.begin(self._limits.deadline_ms))
 
     def _find(self, export: str) -> Any:
         func, index = ffi.Func(), self._guest.export_at[export]

@@ -24,6 +24,8 @@ __all__ = ["PluginCall", "PluginHost", "Post"]
 Post = Callable[[Signal], None]
 # A guest's stack lives on ours: with a small one, deep recursion would kill the process.
 STACK = 2 * 1024 * 1024
+SWITCH_S = 0.0005
+"""How long a busy thread may keep the interpreter's lock from a guest that ended, seconds."""
 LARGE = 512 * 1024
 """Bytes of a module from which on it is compiled beside the others, not before them."""
 
@@ -124,7 +126,7 @@ class PluginHost:
         try:
             for runner in self._runners.values():
                 self._load(runner, box)
-            while self._wait():
+            while self._wait(box):
                 while self._arrived:
                     self._take_over(self._arrived.popleft(), box)
                 for name in tuple(self._runners):
@@ -134,8 +136,10 @@ class PluginHost:
                 runner.close()
             box.close()
 
-    def _wait(self) -> bool:
+    def _wait(self, box: Sandbox) -> bool:
         with self._changed:
+            if not self._due():
+                box.timer.rest()
             self._changed.wait_for(lambda: self._stopping or self._arrived or self._due())
             return not self._stopping
 
