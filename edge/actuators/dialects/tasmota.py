@@ -18,8 +18,9 @@ COMMAND: dict[DeviceField, str] = {
 """Fields whose command is called so; the others need a `key`."""
 
 
+SWITCH = Switch()
 MEASURES: dict[DeviceField, Measure] = {
-    "state": Switch(),
+    "state": SWITCH,
     "brightness": Percent(slack=1.0),
     "saturation": Percent(slack=1.0),
     "color_temp": MIRED,
@@ -87,7 +88,9 @@ class Tasmota:
             case "state":
                 return _power(state, self._key)
             case "brightness":
-                return 0 if _power(state, self._power) == "OFF" else state.get(self._key)
+                switch = _power(state, self._power)
+                off = switch is not None and SWITCH.back(switch) == "off"
+                return 0 if off else state.get(self._key)
             case "hue" | "saturation":
                 return _colour(state.get("HSBColor"), self._field)
             case "position":
