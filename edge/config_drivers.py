@@ -32,8 +32,13 @@ def device_mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
             continue
         for key, allowed in (*_device(actuator, config), *_part(actuator, config)):
             yield ("actuators", number, key), allowed
-    for first, number in _same_part(config):
-        allowed = f"a part that {config.actuators[first].name} does not move already"
+    displays = [n for n, actuator in enumerate(config.actuators) if actuator.driver == "cec"]
+    for number in displays[1:]:
+        first = config.actuators[displays[0]].device
+        if config.actuators[number].device != first:
+            yield ("actuators", number, "device"), f"{first!r}: there is one display on the cable"
+    for first_, number in _same_part(config):
+        allowed = f"a part that {config.actuators[first_].name} does not move already"
         yield ("actuators", number, "part"), allowed
 
 

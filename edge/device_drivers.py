@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edge.actuators.bacnet.points import Point
+from edge.actuators.cec import CecPort, CecSettings
 from edge.actuators.devices import DeviceDriver
 from edge.actuators.driver import Driver
 from edge.actuators.follower import Follower
@@ -90,6 +91,23 @@ def mixer(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
         port.changed = follower.poke
         followers.append(follower)
     return DeviceDriver("driver:mixer", followers) if followers else None
+
+
+def cec(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
+    """Return the driver of the room's display on HDMI, None when it moves none."""
+    rows = _rows(config, "cec")
+    if not rows:
+        return None
+    parts = {row.part: row.name for row in rows}
+    section, device = config.cec, rows[0].device
+    port = CecPort(
+        CecSettings(
+            section.adapter, section.inputs, parts.get("power", ""), parts.get("input", ""),
+            section.poll_s,
+        )
+    )  # fmt: skip
+    follower = Follower(f"driver:cec:{device}", device, _names(rows), port, post, wall=wall)
+    return DeviceDriver("driver:cec", [follower])
 
 
 def mixer_backend(config: RoomConfig, device: str) -> Backend:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from edge.actuators.bacnet.points import Point
+from edge.actuators.cec import CecPort, CecSettings
 from edge.actuators.errors import ActuatorError, DeviceRefusedError
 from edge.actuators.mixer.port import Levels
 from edge.actuators.visca import frames
@@ -22,6 +23,7 @@ def devices(config: RoomConfig) -> Iterator[Finding]:
     yield from _cameras(config)
     yield from _microphones(config)
     yield from _controllers(config)
+    yield from _display(config)
 
 
 def _cameras(config: RoomConfig) -> Iterator[Finding]:
@@ -96,6 +98,21 @@ def _levels(title: str, parts: set[str], levels: Levels) -> Finding:
         return Finding(title, False, "cannot be muted", "take its mute out")
     gain = "" if levels.gain is None else f"gain {levels.gain:.0f} %"
     return Finding(title, True, f"{gain}{', muted' if levels.muted else ''}")
+
+
+def _display(config: RoomConfig) -> Iterator[Finding]:
+    if not any(actuator.driver == "cec" for actuator in config.actuators):
+        return
+    title = f"display ({config.cec.adapter})"
+    port = CecPort(CecSettings(config.cec.adapter, config.cec.inputs, power="power"))
+    try:
+        port.open()
+        power = port.read().get("power", "on its way on or off")
+    except ActuatorError as error:
+        advice = "use an HDMI output with CEC, switch CEC on in the display's menu, correct [cec]"
+        yield Finding(title, False, str(error), advice)
+    else:
+        yield Finding(title, True, f"is {power}")
 
 
 def _used(config: RoomConfig, driver: str, device: str) -> list[ActuatorSection]:

@@ -14,7 +14,7 @@ from edge.config import RoomConfig
 from edge.contracts.commands import Command
 from edge.contracts.signals import Signal
 from edge.contracts.wire import WantedMessage
-from edge.device_drivers import bacnet, mixer, visca
+from edge.device_drivers import bacnet, cec, mixer, visca
 from edge.process.link import Link
 
 log = structlog.get_logger()
@@ -109,5 +109,6 @@ BUILDERS: tuple[Callable[[RoomConfig, Link, Post, Wall], Driver | None], ...] = 
     lambda config, _devices, post, wall: visca(config, post, wall),
     lambda config, _devices, post, wall: mixer(config, post, wall),
     lambda config, _devices, post, wall: bacnet(config, post, wall),
+    lambda config, _devices, post, wall: cec(config, post, wall),
 )
 """One for each kind of driver; None when the room has nothing for it."""

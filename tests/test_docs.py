@@ -64,7 +64,14 @@ def test_what_the_shipped_file_shows_as_examples_is_a_room_that_starts(tmp_path)
     path = tmp_path / "config/room.toml"
     path.write_text(with_examples(path.read_text()))
     names = {driver.name for driver in Drivers(load_room(path), LINK, print, print).all}
-    assert names == {"driver:vm", "driver:mqtt", "driver:visca", "driver:mixer", "driver:bacnet"}
+    assert names == {
+        "driver:vm",
+        "driver:mqtt",
+        "driver:visca",
+        "driver:mixer",
+        "driver:bacnet",
+        "driver:cec",
+    }
 
 
 def test_every_setting_of_an_intent_stands_in_the_shipped_file():

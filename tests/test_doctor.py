@@ -8,7 +8,12 @@ import pytest
 
 from edge import doctor
 from edge.config import load_room
-from edge.config_devices import BacnetDeviceSection, BacnetSection, ViscaSection
+from edge.config_devices import (
+    BacnetDeviceSection,
+    BacnetSection,
+    CecSection,
+    ViscaSection,
+)
 from edge.config_schema import ActuatorSection
 from edge.doctor import examine
 from tests.world.mosquitto import Mosquitto, free_port
@@ -214,3 +219,11 @@ def test_a_controller_is_asked_for_the_objects_of_the_room(room):
         assert "takes 16 priorities" in looked("analog-value,1").detail
         assert "unknown-object" in looked("analog-value,77").detail
         assert not looked("analog-value,9").ok, "read-only"
+
+
+def test_a_room_without_a_cec_adapter_is_told_what_to_look_for(room, tmp_path):
+    row = ActuatorSection("display.power", "cec", "wall", "power", values=("on", "off"))
+    config = msgspec.structs.replace(room, actuators=(row,), cec=CecSection("/dev/cec99"))
+    finding = one(config, doctor.devices)
+    assert not finding.ok
+    assert "/dev/cec99" in finding.detail

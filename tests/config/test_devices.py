@@ -52,6 +52,8 @@ def test_the_examples_fit(shown):
         ('part = "analog-output,2"', 'part = "analog-input,2"', "an object such as"),
         ('part = "analog-output,2"', 'part = "binary-output,2"', '["on", "off"] for a binary'),
         ('part = "multi-state-value,5"', 'part = "analog-value,5"', "min and max for an analog"),
+        ('part = "power"', 'part = "input"', "some of laptop, player"),
+        ('device = "wall-display"', 'device = "beamer"', "one display on the cable"),
         ('host = "192.0.2.10"', 'host = "cam era/1"', "host"),
         ('transport = "udp"', 'transport = "serial"', "transport"),
         ('name = "radiators"', 'name = "ptz"', "a name that no other device has"),
