@@ -1,5 +1,6 @@
 """A real Home Assistant beside a real room: entities are there, and calling one moves a lamp."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,8 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from edge.actuators.discovery.homeassistant import spelled
+from edge.contracts.entity import Availability, known_keys
 from edge.process.link import Link
 from tests.world import homeassistant
 from tests.world.homeassistant import HomeAssistant
@@ -187,6 +191,7 @@ def test_the_room_appears_in_home_assistant_is_moved_from_there_and_disappears(h
     house.is_("binary_sensor.aurora_occupancy", "on", device_class="occupancy")
     house.is_("sensor.aurora_mode", house.home.state("sensor.aurora_mode")["state"])
     house.is_("sensor.aurora_meeting", "free")
+    until(lambda: house.home.state("sensor.aurora_temperature")["state"] != "unknown")
     assert 15 < float(house.home.state("sensor.aurora_temperature")["state"]) < 30
     house.is_("sensor.aurora_people", "unknown")
     house.is_("climate.aurora_climate_setpoint", "auto", temperature=18.0)
@@ -214,14 +219,41 @@ def test_the_room_appears_in_home_assistant_is_moved_from_there_and_disappears(h
     house.is_("cover.aurora_blind_window", "closed")
     assert "roomkeeper" not in errors(house.home.log())
 
+    # Its store is gone, and with it everything announced: the room says it all again.
+    house.broker.restart()
+    house.is_("light.aurora_light_main", "unavailable")
+    house.is_("light.aurora_light_main", "off")
+    call("light.turn_on", entity_id="light.aurora_light_main", brightness_pct=60)
+    house.is_("light.aurora_light_main", "on", brightness=153)
+
     house.die()
     house.is_("light.aurora_light_main", "unavailable")
     house.live(discovery=True)
-    house.is_("light.aurora_light_main", "off")
+    house.is_("light.aurora_light_main", "on")
     house.live(discovery=False)
     until(lambda: house.home.state("light.aurora_light_main") is None, 40)
     until(lambda: not [s for s in house.home.states() if "aurora" in s["entity_id"]], 40)
     assert retained(house.broker) == []
+
+
+SPELL = """
+import json
+from homeassistant.components.mqtt.abbreviations import ABBREVIATIONS
+print(json.dumps(ABBREVIATIONS))
+"""
+
+
+def test_abbreviations_are_spelled_out_as_home_assistant_does():
+    homeassistant.prepare()
+    line = [str(homeassistant.PYTHON), "-c", SPELL]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=120)
+    fields = {field.name for field in msgspec.structs.fields(Availability)}
+    known = known_keys() | fields | {"min_temp", "max_temp", "object_id", "origin", "device"}
+    told = json.loads(done.stdout)
+    assert len(told) > 200
+    for short, whole in told.items():
+        (name,) = spelled({short: "x"})
+        assert name == whole or (whole not in known and name not in known), (short, name, whole)
 
 
 def errors(text: str) -> str:

@@ -23,6 +23,7 @@ WORDS = {
     "pl": "payload", "pos": "position", "ret": "retain", "rng": "range", "scl": "scale",
     "spd": "speed", "stat": "state", "temp": "temperature", "tpl": "template", "t": "topic",
     "val": "value", "avail": "available", "o": "origin", "ids": "identifiers", "mdl": "model",
+    "obj": "object",
 }  # fmt: skip
 EXCEPT = {"clr_temp": "color_temp", "min_temp": "min_temp", "max_temp": "max_temp"}
 """What stays `temp` when spelled out."""
