@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import lru_cache
 
 from edge.contracts.base import Value
 from edge.contracts.signals import Meeting
 
 DEFAULT = "default"
+MEMO_LIMIT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,6 @@ class Intent:
     exclusive: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
-    def __hash__(self) -> int:
-        return hash(self.name)
-
     def lead(self, actuator: str) -> float:
         """Return how many seconds before the start this actuator should be as asked."""
         return self.leads.get(actuator, self.lead_s)
@@ -71,11 +68,15 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a meeting chose. matched: intent -> the tag that chose it; left_out: intent -> why."""
+    """What a meeting chose. matched: intent -> the tag that chose it; left_out: intent -> why.
+
+    leads: the intent's, longest first.
+    """
 
     intent: Intent
     matched: Mapping[str, str]
     left_out: Mapping[str, str]
+    leads: tuple[float, ...]
 
 
 def choose(meeting: Meeting, intents: Sequence[Intent]) -> Intent:
@@ -83,16 +84,30 @@ def choose(meeting: Meeting, intents: Sequence[Intent]) -> Intent:
 
     Where two speak of the same thing, the one that is declared first counts.
     """
-    return _choice(meeting.categories, tuple(intents)).intent
+    return choice(meeting, intents).intent
 
 
 def choice(meeting: Meeting, intents: Sequence[Intent]) -> Choice:
-    """Return what `choose` returns, and why."""
-    return _choice(meeting.categories, tuple(intents))
+    """Return what `choose` returns, and why. intents: never changed after it was handed in."""
+    declared, known = _Memo.latest
+    if declared is not intents:
+        known = {}
+        _Memo.latest = (intents, known)
+    found = known.get(meeting.categories)
+    if found is None:
+        if len(known) >= MEMO_LIMIT:
+            known.clear()
+        found = known[meeting.categories] = _choice(meeting.categories, intents)
+    return found
 
 
-@lru_cache(maxsize=1024)
-def _choice(categories: tuple[str, ...], intents: tuple[Intent, ...]) -> Choice:
+class _Memo:
+    """What was chosen from the intents that were asked for last: a room asks for its own."""
+
+    latest: tuple[Sequence[Intent], dict[tuple[str, ...], Choice]] = ((), {})
+
+
+def _choice(categories: tuple[str, ...], intents: Sequence[Intent]) -> Choice:
     tags = frozenset(category.lower().lstrip("#") for category in categories)
     chosen: list[Intent] = []
     matched, left_out = {}, {}
@@ -106,10 +121,9 @@ def _choice(categories: tuple[str, ...], intents: tuple[Intent, ...]) -> Choice:
             continue
         matched[intent.name] = f"#{tag}"
         chosen.append(intent)
-    if chosen:
-        return Choice(compose(chosen), matched, left_out)
     plain = next((intent for intent in intents if intent.name == DEFAULT), None)
-    return Choice(plain or Intent(DEFAULT, "Meeting", ()), {}, left_out)
+    one = compose(chosen) if chosen else plain or Intent(DEFAULT, "Meeting", ())
+    return Choice(one, matched, left_out, one.all_leads)
 
 
 def excludes(one: Intent, other: Intent) -> bool:

@@ -56,6 +56,7 @@ class Policy:
     text: str
     broken: str = ""
     _parsed: Parsed | None = None
+    _used: tuple[str, ...] = ()
     _facts: Callable[[Context], object] = lambda _: ()
     _known: dict[tuple[object, ...], tuple[bool, str]] = field(default_factory=dict)
 
@@ -65,22 +66,30 @@ class Policy:
         except PolicyError as error:
             self.broken = str(error)
             return
-        used = [name for name in Context.__slots__ if name in self._parsed.attributes]
-        if used:
-            self._facts = attrgetter(*used)
+        self._used = tuple(n for n in Context.__slots__ if n in self._parsed.attributes)
+        if self._used:
+            self._facts = attrgetter(*self._used)
 
     def decide(self, proposal: Proposal, context: Context) -> Verdict:
         """Return what the policy says to `proposal`; the rule named is the one that decided."""
         value = proposal.value
-        # 1 and True are equal, but the policy sees a number and a name.
-        named = isinstance(value, bool | str)
-        if not self.broken and not isinstance(value, str) and not abs(value) < NUMBER_LIMIT:
+        # Cedar has whole numbers only: tenths of the actuator's unit. 1 is a number, True a name.
+        name, value10 = "", 0
+        if isinstance(value, bool | str):
+            name = str(value)
+        elif abs(value) < NUMBER_LIMIT:
+            value10 = round(value * 10)
+        elif not self.broken:
             return _verdict(proposal, False, "number", f"{str(value)[:32]} is no usable number")
-        source, actuator = proposal.source, proposal.actuator
-        key = (proposal.priority, source, named, value, actuator, self._facts(context))
+        who, source, actuator = proposal.priority, proposal.source, proposal.actuator
+        # What Cedar is told, and nothing else: what it has answered once, it would answer again.
+        key = (who, source, actuator, name, value10, self._facts(context))
         answer = self._known.get(key)
         if answer is None:
-            answer = self._remember(key, self._set(proposal, named, context))
+            facts = self._request(actuator_class(actuator), name, value10, context)
+            action = "request_machine" if actuator.startswith(MACHINES) else "set"
+            resource = {"type": "Actuator", "id": actuator}
+            answer = self._remember(key, self._ask(who, source, action, resource, facts))
         allowed, rule = answer
         return _verdict(proposal, allowed, rule, self._why(allowed, rule))
 
@@ -90,7 +99,7 @@ class Policy:
         answer = self._known.get(key)
         if answer is None:
             resource = {"type": "Room", "id": room}
-            made = self._ask(who, source, action, resource, _request("", "", 0, context))
+            made = self._ask(who, source, action, resource, self._request("", "", 0, context))
             answer = self._remember(key, made)
         allowed, rule = answer
         reason = self._why(allowed, rule)
@@ -105,15 +114,10 @@ class Policy:
         self._known[key] = answer
         return answer
 
-    def _set(self, proposal: Proposal, named: bool, context: Context) -> tuple[bool, str]:
-        value, actuator = proposal.value, proposal.actuator
-        name = str(value) if named else ""
-        # Cedar has whole numbers only: tenths of the actuator's unit.
-        value10 = 0 if named else round(float(value) * 10)
-        request = _request(actuator_class(actuator), name, value10, context)
-        action = "request_machine" if actuator.startswith(MACHINES) else "set"
-        resource = {"type": "Actuator", "id": actuator}
-        return self._ask(proposal.priority, proposal.source, action, resource, request)
+    def _request(self, kind: str, name: str, value10: int, context: Context) -> dict[str, object]:
+        """What Cedar is told: of the context only what any policy looks at."""
+        facts = {name: getattr(context, name) for name in self._used}
+        return {"class": kind, "value": name, "value10": value10, **facts}
 
     def _ask(
         self,
@@ -149,11 +153,6 @@ def principal_type(who: Priority, source: str) -> str:
 def actuator_class(actuator: str) -> str:
     """Return the class of an actuator: what stands before the first dot or slash of its name."""
     return actuator.replace("/", ".").split(".", 1)[0]
-
-
-def _request(kind: str, name: str, value10: int, context: Context) -> dict[str, object]:
-    facts = {field: getattr(context, field) for field in Context.__slots__}
-    return {"class": kind, "value": name, "value10": value10, **facts}
 
 
 def _verdict(proposal: Proposal, allowed: bool, rule: str, reason: str) -> Verdict:

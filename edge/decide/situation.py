@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge.contracts.base import Now
-from edge.decide.intents import Intent, choose
+from edge.decide.intents import Intent, choice, choose
 from edge.fusion.state import RoomState
 from edge.meetings.life import LIVE, Life, Lives, current, upcoming
 
@@ -44,17 +44,17 @@ def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -
     life = current(lives, now.wall)
     if life is None and following is not None:
         # A room that takes long to prepare begins before check-in opens.
-        intent = choose(following.meeting, intents)
-        life = following if _starts_in(following, now) <= intent.all_leads[0] else None
+        longest = choice(following.meeting, intents).leads[0]
+        life = following if _starts_in(following, now) <= longest else None
     if life is None:
         return Situation(minutes_to_next=minutes, next_intent=coming)
-    intent = choose(life.meeting, intents)
+    chosen = choice(life.meeting, intents)
     starts_in = _starts_in(life, now)
     return Situation(
         meeting="active" if life.phase == "active" else "pending",
-        preparing=starts_in <= intent.all_leads[0],
+        preparing=starts_in <= chosen.leads[0],
         key=life.meeting.key,
-        intent=intent,
+        intent=chosen.intent,
         minutes_to_next=minutes,
         minutes_to_end=max(0.0, life.end - now.wall) / 60,
         started=now.wall >= life.meeting.start,
@@ -68,7 +68,7 @@ def preparations(lives: Lives, intents: Sequence[Intent], now: Now) -> Iterator[
     for life in lives.values():
         start = life.meeting.start
         if life.phase in LIVE and start > now.wall:
-            for lead in (HORIZON_S, *choose(life.meeting, intents).all_leads):
+            for lead in (HORIZON_S, *choice(life.meeting, intents).leads):
                 if lead and start - lead > now.wall:
                     yield start - lead
 

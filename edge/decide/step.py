@@ -92,7 +92,8 @@ class Core:
         verdicts = (*unheard, *claim.refused, *result.verdicts)
         view = promises.View(room, result.given, settings.organisation, now)
         starts, kept = promises.watch(state.starts, lives, settings.intents, view)
-        after = replace(after, starts=starts)
+        if starts is not state.starts:
+            after = replace(after, starts=starts)
         decision = _decision(
             state, after, situation, result, verdicts, writes, snapshot, kept, ident
         )
