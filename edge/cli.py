@@ -12,9 +12,11 @@ import structlog
 from edge.audit import explain as explained
 from edge.commands.devices import devices as devices_group
 from edge.commands.intents import intents as intents_group
+from edge.commands.policy import beside as policy_schema
 from edge.commands.policy import policy as policy_group
+from edge.commands.policy import problems as policy_problems
 from edge.commands.versions import COMMANDS as VERSIONS
-from edge.config import ConfigError, RoomConfig, load_intents, load_room
+from edge.config import ConfigError, RoomConfig, load_intents, load_policy, load_room
 from edge.contracts.base import Now
 from edge.journal import JournalError, open_reader
 from edge.journal import verify as verify_journal
@@ -91,8 +93,13 @@ def check_config(config: Path) -> None:
     room = _config(config)
     try:
         intents = load_intents(Path(room.intents.file), room)
+        policy = Path(room.policy.file)
+        schema = policy_schema(policy)
+        wrong = policy_problems(load_policy(policy), schema if schema.exists() else None)
     except ConfigError as error:
         raise Failure(str(error)) from error
+    if wrong:
+        raise Failure("\n".join(f"{policy}: {problem}" for problem in wrong))
     names = ", ".join(intent.name for intent in intents)
     click.echo(f"{config}: room {room.room.id}, {len(room.actuators)} actuators, intents {names}")
 

@@ -1,21 +1,11 @@
 """`roomkeeper-edge intents`: what meetings may ask for, and what one of them would come to."""
 
-import time
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
-from edge.assembly import core_settings
-from edge.commands.booking import BookingError, find
-from edge.commands.cast import Cast
-from edge.commands.plan import make
-from edge.commands.plan_text import told
-from edge.config import ConfigError, RoomConfig, load_intents, load_policy, load_room
-from edge.contracts.times import instant
+from edge.commands.question import Question
+from edge.config import ConfigError, RoomConfig, load_intents, load_room
 from edge.decide.intents import Intent, Slo
 
 CONFIG = click.option(
@@ -60,34 +50,11 @@ def explain(
     as_json: bool,
 ) -> None:
     """Show what the room would do for the booking in EVENT (.ics). Nothing is moved or written."""
+    from edge.commands.explain import explained  # noqa: PLC0415 - the others need no calendar
+
     room, declared = loaded(config)
-    zone = ZoneInfo(room.room.timezone)
-    at = _instant(seen, zone)
-    try:
-        booking = find(event, occurrence, at, zone, room.calendar.attendee)
-        with Cast(room, asked=plugins) as cast:
-            settings = core_settings(
-                room, declared, load_policy(Path(room.policy.file)), cast.plugins
-            )
-            plan = make(settings, booking, at, machine_takes, cast.answer if plugins else None)
-    except (BookingError, ConfigError) as error:
-        raise click.ClickException(str(error)) from error
-    plan = replace(plan, notes=(*plan.notes, *cast.notes))
-    if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(plan), indent=2).decode())
-    else:
-        click.echo("\n".join(told(plan, zone)))
-
-
-def _instant(text: str, zone: ZoneInfo) -> float:
-    if not text:
-        return time.time()
-    try:
-        return instant(datetime.fromisoformat(text), zone)
-    except (ValueError, OverflowError):
-        raise click.ClickException(
-            f"--at {text!r}: an instant such as 2026-12-01T09:00, in the room's time zone"
-        ) from None
+    wanted = Question(event, seen, occurrence, machine_takes, plugins, as_json)
+    click.echo(explained(room, declared, wanted))
 
 
 def loaded(config: Path) -> tuple[RoomConfig, tuple[Intent, ...]]:

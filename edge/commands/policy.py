@@ -24,14 +24,14 @@ def policy() -> None:
 def check(config: Path, schema: Path | None) -> None:
     """Check the room's policy: it parses, every policy has a name, and it fits its schema."""
     path, text = _policy(config)
-    schema = schema or path.with_suffix(".cedarschema")
+    schema = schema or beside(path)
     try:
-        effects = parse(text).effects
-        problems = list(misfits(text, read_text(schema)))
-    except (ConfigError, PolicyError) as error:
-        raise click.ClickException(f"{path}: {error}") from error
-    if problems:
-        raise click.ClickException("\n".join(f"{path}: {problem}" for problem in problems))
+        found = problems(text, schema)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    if found:
+        raise click.ClickException("\n".join(f"{path}: {problem}" for problem in found))
+    effects = parse(text).effects
     forbids = sum(effect == "forbid" for effect in effects.values())
     click.echo(f"{path}: {len(effects) - forbids} permits and {forbids} forbids fit {schema.name}")
 
@@ -54,6 +54,20 @@ def test(config: Path, table: Path | None, everything: bool) -> None:
         click.echo(line)
     if report.wrong:
         raise SystemExit(1)
+
+
+def beside(path: Path) -> Path:
+    """Return where a policy's schema stands."""
+    return path.with_suffix(".cedarschema")
+
+
+def problems(text: str, schema: Path | None) -> list[str]:
+    """Return what is wrong with a policy's text; ConfigError when there is no such schema."""
+    try:
+        parse(text)
+    except PolicyError as error:
+        return [str(error)]
+    return [] if schema is None else list(misfits(text, read_text(schema)))
 
 
 def misfits(text: str, schema: str) -> Iterator[str]:

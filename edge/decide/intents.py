@@ -126,6 +126,13 @@ def _choice(categories: tuple[str, ...], intents: Sequence[Intent]) -> Choice:
     return Choice(one, matched, left_out, one.all_leads)
 
 
+def named(name: str, intents: Sequence[Intent]) -> Intent | None:
+    """Return the intent of that name, one that is made up of several too; None for no such."""
+    declared = {intent.name: intent for intent in intents}
+    parts = [declared[part] for part in name.split("+") if part in declared]
+    return compose(parts) if parts and len(parts) == name.count("+") + 1 else None
+
+
 def excludes(one: Intent, other: Intent) -> bool:
     """Return whether a meeting cannot have both."""
     return other.name in one.exclusive or one.name in other.exclusive

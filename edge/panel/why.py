@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from edge.contracts.commands import CalendarWrite, Command
 from edge.contracts.decision import Decision
 from edge.decide.core import CoreSettings, CoreState
+from edge.decide.intents import named
 from edge.panel import deeds
 from edge.panel.controls import PAUSE, by_hand, show
 from edge.panel.past import Past
@@ -81,10 +82,10 @@ def _by(item: Command | CalendarWrite, voice: Voice) -> str:
 
 
 def _intent(decision: Decision, settings: CoreSettings) -> str:
-    for intent in settings.intents:
-        if intent.name == decision.intent:
-            return ": ".join(filter(None, (intent.title, intent.description)))
-    return decision.intent
+    intent = named(decision.intent, settings.intents)
+    if intent is None:
+        return decision.intent
+    return ": ".join(filter(None, (intent.title, intent.description)))
 
 
 def _room(decision: Decision, voice: Voice) -> str:

@@ -50,10 +50,23 @@ def test_what_ships_is_right(house):
 )
 def test_a_policy_that_does_not_fit_is_named(house, old, new, said):
     policy(house, old, new)
+    for result in (
+        run(house, "check"),
+        CliRunner().invoke(main, ["check-config", str(house / "room.toml")]),
+    ):
+        assert result.exit_code == 1
+        assert said in result.output
+        assert "room.cedar: " in result.output
+        assert "Traceback" not in result.output
+
+
+def test_a_schema_that_is_not_there_is_named(house):
+    (house / "policies/room.cedarschema").unlink()
     result = run(house, "check")
     assert result.exit_code == 1
-    assert said in result.output
-    assert "Traceback" not in result.output
+    assert "room.cedarschema: cannot be read" in result.output
+    plain = CliRunner().invoke(main, ["check-config", str(house / "room.toml")])
+    assert plain.exit_code == 0, "a policy of one's own needs none to be used"
 
 
 def test_a_case_that_comes_out_otherwise_fails_with_its_line(house):

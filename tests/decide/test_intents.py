@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edge.contracts.signals import PeopleCounted
-from edge.decide.intents import Intent, Slo, choice, choose
+from edge.decide.intents import Intent, Slo, choice, choose, named
 from tests.world.room import EPOCH, SETTINGS, Room, meeting
 
 NOBODY = [PeopleCounted("camera", 0)]
@@ -65,6 +65,13 @@ def test_what_excludes_another_is_left_out_and_says_so():
             "dark": "#dark cannot go with bright, which is declared first",
         }
     assert choice(meeting(categories=("d", "w")), ALL).matched == {"warm": "#w", "dark": "#d"}
+
+
+def test_an_intent_is_found_again_by_the_name_in_a_decision():
+    assert named("bright", ALL) is BRIGHT
+    assert named("bright+warm", ALL) == choose(meeting(categories=("b", "w")), ALL)
+    for name in ("", "+", "bright+gone", "bright+", "gone"):
+        assert named(name, ALL) is None
 
 
 def test_promises_are_nothing_or_something():
