@@ -114,6 +114,8 @@ class Instance:
         instance = ctypes.byref(self._instance)
         self._begin()
         error = ffi.instantiate(guest.box.linker_at, self._context, guest.address, instance)
+        if not self._timer.in_a_row:
+            self._timer.rest()
         if error:
             self.close()
             raise GuestError(_why(ffi.take_error(error), guest.limits))
@@ -129,6 +131,8 @@ class Instance:
         # Last before the call, so that waiting for the interpreter's lock is not the guest's time.
         self._begin()
         error = ffi.func_call(func, self._context, self._arg_at, count, self._result_at, 1)
+        if not self._timer.in_a_row:
+            self._timer.rest()
         if error:
             raise GuestError(_why(ffi.take_error(error), self._guest.limits))
         size = result.size

@@ -103,7 +103,7 @@ class PluginHost:
 
         PluginError when the system has no timer left for deadlines.
         """
-        box = Sandbox()
+        box = Sandbox(in_a_row=True)
         before = threading.stack_size(STACK)
         try:
             self._thread = threading.Thread(target=self._run, args=(box,), name="plugins")

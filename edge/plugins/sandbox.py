@@ -43,9 +43,10 @@ def _config() -> wasmtime.Config:
 class Sandbox:
     """Compiles and runs guests. close() frees the timer; no call may run then."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_a_row: bool = False) -> None:
+        """in_a_row: calls follow each other; the owner says `timer.rest()` when none does."""
         self.engine = wasmtime.Engine(_config())
-        self.timer = EpochTimer(self.engine)
+        self.timer = EpochTimer(self.engine, in_a_row=in_a_row)
         self.linker = component.Linker(self.engine)
         self.engine_at, self.linker_at = ffi.address(self.engine), ffi.address(self.linker)
         self._calls_left = 0

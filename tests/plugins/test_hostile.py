@@ -11,7 +11,7 @@ from edge.contracts.signals import PluginAnswered, PluginFailed
 from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.install import InstalledPlugin
-from edge.plugins.sandbox import Sandbox
+from edge.plugins.sandbox import GuestError, Sandbox
 from tests.plugins.guests import Posted, component, event, guest, shipped
 
 LOOP = "(loop $l (br $l))"
@@ -177,3 +177,27 @@ def test_plugin_that_does_not_load_is_posted_and_its_events_are_answered() -> No
     assert "says it is" in loading.reason
     assert loading.quarantined
     assert calling.events == ("e1",)
+
+
+def test_calls_in_a_row_share_a_timer_and_each_has_its_whole_time() -> None:
+    slow = """(local $n i32) (local.set $n (i32.const 30000000))
+      (loop $l (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))"""
+    more = "[limits]\ndeadline_ms = 1000"
+    plugin, endless = guest(component(body=slow), more=more), guest(component(body=LOOP))
+    box = Sandbox(in_a_row=True)
+    try:
+        made = box.compile("slow", plugin.wasm, plugin.manifest.limits)
+        stuck = box.compile("stuck", endless.wasm, endless.manifest.limits)
+        for _ in range(60):
+            made.call("handle", "")
+        # What ran out does not end the next one early.
+        for _ in range(5):
+            with pytest.raises(GuestError, match="deadline of 20 ms"):
+                stuck.call("handle", "")
+            made.call("handle", "")
+        box.timer.rest()
+        made.call("handle", "")
+        made.close()
+        stuck.close()
+    finally:
+        box.close()
