@@ -16,8 +16,8 @@ import structlog
 
 from edge.actuators.calendar import CalendarDriver
 from edge.assembly import build_core, core_settings, find_plugins, plugin_rules
+from edge.brokers import broker
 from edge.config import RoomConfig, load_intents, load_policy, read_secret
-from edge.config_schema import BrokerSection
 from edge.contracts.base import Now
 from edge.contracts.decision import Decision
 from edge.contracts.signals import CalendarWritten, Health, Signal, SourceChanged
@@ -34,7 +34,7 @@ from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.install import InstalledPlugin
 from edge.process.dav import DavAccount
 from edge.process.health import HealthServer
-from edge.process.link import Broker, Link
+from edge.process.link import Link
 from edge.process.reporter import HealthReporter
 from edge.replay import encode_boot, restore
 from edge.senses import Senses
@@ -96,8 +96,8 @@ class Appliance:
     def _wire(self) -> None:
         config, post = self._config, self.inbox.post
         room = config.room.id
-        self.site = Link(f"room-{room}", _broker(config.site), will=presence_will(room))
-        self.devices = Link(f"devices-{room}", _broker(config.broker), will=house_will(config))
+        self.site = Link(f"room-{room}", broker(config.site), will=presence_will(room))
+        self.devices = Link(f"devices-{room}", broker(config.broker), will=house_will(config))
         self._devices_health = HealthReporter("broker:room", post)
         self.devices.when_health(self._devices_changed)
         self.uplink = Uplink(
@@ -308,15 +308,3 @@ def _journal(
     except JournalUnusableError as error:
         log.error("the room runs without a journal", problem=str(error))
         return AbsentJournal(path, str(error), on_error=health.lost, on_back=anew)
-
-
-def _broker(section: BrokerSection) -> Broker:
-    return Broker(
-        host=section.host,
-        port=section.port,
-        username=section.username,
-        password=read_secret(section.password_file),
-        ca=section.ca,
-        cert=section.cert,
-        key=section.key,
-    )

@@ -10,8 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from edge import models
+from edge.brokers import broker
 from edge.config import RoomConfig, read_secret
 from edge.config_schema import BrokerSection
+from edge.doctor_broker import broker_devices
 from edge.doctor_devices import devices
 from edge.findings import Finding
 from edge.perception.errors import PerceptionError
@@ -19,7 +21,7 @@ from edge.perception.tflite import read_checked
 from edge.plugins.errors import PluginError
 from edge.plugins.install import load_plugins
 from edge.process.dav import Dav, DavAccount, DavError
-from edge.process.link import Broker, Link
+from edge.process.link import Link
 from edge.signals.clock import MARKER, RTC, kernel_synchronised
 from edge.signals.keeper import SourceError
 from edge.signals.sound import open_input
@@ -107,12 +109,9 @@ def _broker(name: str, section: BrokerSection) -> Finding:
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
     link = Link(
         f"doctor-{name}-{os.getpid()}",
-        Broker(
-            section.host, section.port, section.username, read_secret(section.password_file),
-            section.ca, section.cert, section.key,
-        ),
+        broker(section),
         on_health=lambda health, reason: said.put(f"{health} {reason}".strip()),
-    )  # fmt: skip
+    )
     link.start()
     try:
         answer = said.get(timeout=ANSWER_S)
@@ -208,4 +207,5 @@ def plugins(config: RoomConfig) -> Iterator[Finding]:
 Check = Callable[[RoomConfig], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     camera, microphone, brokers, calendar, clock, model_files, disk, plugins, devices,
+    broker_devices,
 )  # fmt: skip

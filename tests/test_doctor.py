@@ -1,6 +1,8 @@
 """doctor looks at real brokers, a real calendar and real files, and says what to do."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -227,3 +229,20 @@ def test_a_room_without_a_cec_adapter_is_told_what_to_look_for(room, tmp_path):
     finding = one(config, doctor.devices)
     assert not finding.ok
     assert "/dev/cec99" in finding.detail
+
+
+def test_devices_on_the_rooms_broker_are_asked_how_they_are(room):
+    with Mosquitto() as broker:
+        config = with_(room, "broker", port=broker.port)
+        silent, _ = doctor.broker_devices(config)
+        assert "said nothing" in silent.detail
+        assert "devices discover" in silent.advice
+        line = [sys.executable, "-m", "tests.world.devices", f"--port={broker.port}"]
+        process = subprocess.Popen([*line, "--device=light-main"], cwd=ROOT)
+        try:
+            until(lambda: next(iter(doctor.broker_devices(config))).detail == "is 0", 30)
+        finally:
+            process.kill()
+            process.wait()
+        away, _ = doctor.broker_devices(config)
+        assert "offline" in away.detail

@@ -8,9 +8,10 @@ import click
 
 from edge.actuators.discovery import FILTERS, Finder, blocks
 from edge.actuators.discovery.listen import PAYLOAD_LIMIT
-from edge.config import ConfigError, RoomConfig, load_room, read_secret
+from edge.brokers import broker
+from edge.config import ConfigError, RoomConfig, load_room
 from edge.process import logs
-from edge.process.link import Broker, Link
+from edge.process.link import Link
 
 QUIET_S = 1.0
 STEP_S = 0.05
@@ -51,14 +52,10 @@ def discover(config: Path, seconds: float) -> None:
 
 def _listen(room: RoomConfig, seconds: float) -> Finder:
     """Return what was heard until nothing more came, or `seconds` were over."""
-    section = room.broker
-    broker = Broker(
-        host=section.host, port=section.port, username=section.username,
-        password=read_secret(section.password_file), ca=section.ca, cert=section.cert,
-        key=section.key,
-    )  # fmt: skip
     finder = Finder()
-    link = Link(f"discover-{room.room.id}-{os.getpid()}", broker, payload_limit=PAYLOAD_LIMIT)
+    link = Link(
+        f"discover-{room.room.id}-{os.getpid()}", broker(room.broker), payload_limit=PAYLOAD_LIMIT
+    )
     for topic_filter in FILTERS:
         link.subscribe(topic_filter, finder.take)
     link.when_up(finder.begin)
@@ -70,7 +67,7 @@ def _listen(room: RoomConfig, seconds: float) -> Finder:
             ever = ever or link.connected
             time.sleep(STEP_S)
         if not ever:
-            where = f"{section.host}:{section.port}"
+            where = f"{room.broker.host}:{room.broker.port}"
             raise click.ClickException(f"the room's broker at {where} does not answer")
     finally:
         link.stop()
