@@ -14,7 +14,7 @@ from edge.workshop.build import build, build_into
 from edge.workshop.errors import WorkshopError
 
 HERE = Path(__file__).resolve().parent
-PLUGINS = ("lights", "climate", "camera", "microphone", "blinds")
+PLUGINS = ("lights", "climate", "camera", "microphone", "blinds", "display")
 
 
 def write(plugin: str, cache: Path) -> str:

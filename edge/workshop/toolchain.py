@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.workshop.errors import WorkshopError
@@ -53,12 +53,14 @@ def _places(near: Path) -> Iterator[Path]:
 class Site:
     """Where one build happens. folder: the plugin's, only read; scratch: this build's own.
 
-    cache: what compilers keep from build to build; it may outlive the scratch.
+    cache: what compilers keep from build to build; it may outlive the scratch. preload: tool -> a
+    library that is loaded before it.
     """
 
     folder: Path
     scratch: Path
     cache: Path
+    preload: dict[str, Path] = field(default_factory=dict)
 
     def run(self, tool: str, *arguments: str | Path, cwd: Path | None = None) -> None:
         """Run one tool; WorkshopError holds what it printed."""
@@ -69,6 +71,8 @@ class Site:
         # The compiler's caches would otherwise land in the home folder.
         caches = {f"ZIG_{scope}_CACHE_DIR": str(self.cache) for scope in ("GLOBAL", "LOCAL")}
         given = {**os.environ, **caches, "PATH": ":".join(paths)}
+        if tool in self.preload:
+            given["LD_PRELOAD"] = str(self.preload[tool])
         try:
             done = subprocess.run(
                 line, cwd=cwd or self.scratch, env=given, stdin=subprocess.DEVNULL, check=False,

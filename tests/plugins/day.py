@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -30,13 +31,14 @@ from edge.decide.proposals import Grant, PluginRules
 from edge.decide.sky import Place
 from edge.fusion.state import FusionRules
 from edge.inbox import near
+from edge.plugins.cache import CompileCache
+from edge.plugins.install import InstalledPlugin, load_plugins
+from edge.plugins.private import PrivateFolder
 from edge.plugins.runner import Runner
 from edge.plugins.sandbox import Sandbox
 from tests.plugins.building import BERLIN, Building
 from tests.plugins.guests import KEYS, ROOT, SHIPPED
 from tests.world.room import Room
-
-from edge.plugins.install import InstalledPlugin, load_plugins  # isort: skip
 
 ZONE = "Europe/Berlin"
 STEP_S = 20.0
@@ -55,7 +57,7 @@ ACTUATORS: Mapping[str, tuple[GateRule, Value]] = {
         (GateRule("microphone.gain", 0, 100, rate_per_min=30), 50),
         (GateRule("microphone.mute", values=("on", "off")), "on"),
         (GateRule("display.power", values=("on", "off")), "off"),
-        (GateRule("display.input", values=("signage", "hdmi1")), "signage"),
+        (GateRule("display.input", values=("laptop", "player")), "player"),
     )
 }
 
@@ -251,9 +253,13 @@ def day(
     *,
     begins: float = 6.0,
     building: Mapping[str, float] | None = None,
+    cache: Path | None = None,
     **more: object,
 ) -> Iterator[Day]:
-    """A day with these plugins and their settings, from the hour it begins at."""
+    """A day with these plugins and their settings, from the hour it begins at.
+
+    cache: a folder for what was compiled, for plugins that are slow to compile.
+    """
     names = tuple(actuators)
     found = [
         replace(
@@ -281,7 +287,7 @@ def day(
     runners = {plugin.id: Runner(plugin) for plugin in found}
     try:
         for runner in runners.values():
-            runner.load(box)
+            runner.load(box, None if cache is None else CompileCache(PrivateFolder(cache)))
         start = at(begins)
         room = Lived(settings, wall=start, runners=runners)
         room.say(CalendarRead("calendar", tuple(meetings)))
