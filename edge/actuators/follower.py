@@ -26,6 +26,7 @@ WRITES = Counter(
 )
 FOLLOW_S = 2.0
 BUSY_S = 0.1
+CALM_S = 0.2
 STABLE_S = 10.0
 """A connection that held this long is tried again at once; one that flaps is tried ever later."""
 
@@ -63,7 +64,7 @@ class Follower:
         self._refusals: dict[str, str] = {}
         self._held: set[str] = set()
         self._free: set[str] = set()
-        self._read_at = -math.inf
+        self._read_at = self._last_read = -math.inf
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -82,7 +83,8 @@ class Follower:
 
     def poke(self) -> None:
         """Read the device soon: it said that something changed. From any thread."""
-        self._read_at = -math.inf
+        # Not at once again and again: a device that chatters must not have it asked all day.
+        self._read_at = min(self._read_at, self._last_read + CALM_S)
         self._wake.set()
 
     def apply(self, command: Command) -> None:
@@ -182,7 +184,8 @@ class Follower:
 
     def _read(self) -> None:
         # Set first: what asks for another look while this one lasts gets it.
-        self._read_at = self._mono() + self._port.poll_s
+        self._last_read = self._mono()
+        self._read_at = self._last_read + self._port.poll_s
         told = self._port.read()
         with self._lock:
             news = self._desires.report(told, self._mono())

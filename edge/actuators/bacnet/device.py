@@ -47,8 +47,7 @@ class BacnetPort(Port):
         peer = self._peer = self._stack.locate(self._address, self._instance)
         self.read()
         self._watches = [
-            self._stack.watch(peer, point, lambda: self.changed())  # noqa: PLW0108 - set later
-            for point in self._points.values()
+            self._stack.watch(peer, point, self._on_change) for point in self._points.values()
         ]
 
     def close(self) -> None:
@@ -98,6 +97,9 @@ class BacnetPort(Port):
     def excuse(self, actuator: str) -> str:
         """Return who holds an actuator that does not follow, "" when nobody does."""
         return self._excuses.get(actuator, "")
+
+    def _on_change(self) -> None:
+        self.changed()
 
     @property
     def _found(self) -> Address:

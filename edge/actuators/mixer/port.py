@@ -63,7 +63,7 @@ class MixerPort(Port):
 
     def open(self) -> None:
         """Reach the source."""
-        self._backend.open(self.changed)
+        self._backend.open(self._on_change)
 
     def close(self) -> None:
         """Let go of it; it stays as it is."""
@@ -95,3 +95,6 @@ class MixerPort(Port):
         if isinstance(wanted, str) or isinstance(told, str):
             return wanted == told
         return abs(wanted - told) <= max(1.0, self._backend.step / 2 + 0.5)
+
+    def _on_change(self) -> None:
+        self.changed()
