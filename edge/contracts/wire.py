@@ -121,7 +121,8 @@ class HomeMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
     """Room to Home Assistant, retained: everything its entities show; null: not known.
 
     temperature: °C; co2: ppm; noise: dBFS; meeting: free, open (check-in) or active; next_min:
-    minutes to the next start; mode: the fallbacks in force; actuators: in their own unit.
+    minutes to the next start; mode: the fallbacks in force; paused: automation is; actuators:
+    in their own unit.
     """
 
     occupied: bool | None = None
@@ -133,6 +134,7 @@ class HomeMessage(Message, frozen=True, kw_only=True, omit_defaults=False):
     title: str = ""
     next_min: int | None = None
     mode: str = "normal"
+    paused: bool = False
     actuators: dict[str, Value | None] = msgspec.field(default_factory=dict)
 
 

@@ -7,6 +7,8 @@ from edge.contracts.base import ContractError, Value
 from edge.contracts.gating import GateRule
 from edge.contracts.topics import HOME
 
+AUTOMATION, RELEASE = "_automation", "_release"
+"""What else may be asked for; no actuator's name begins so."""
 WISH_LIMIT = 64
 """Bytes of the longest wish: a number or the name of an option."""
 

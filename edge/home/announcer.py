@@ -9,10 +9,11 @@ import structlog
 from prometheus_client import Counter
 
 from edge.contracts.base import ContractError
+from edge.contracts.gating import GateRule
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.topics import HOME
 from edge.contracts.wire import HomeMessage
-from edge.home.about import About, asked
+from edge.home.about import AUTOMATION, RELEASE, About, asked
 from edge.process.rate import RateLimit
 
 log = structlog.get_logger()
@@ -29,6 +30,7 @@ PERIOD_S = 1.0
 LOOK_S = 0.1
 WISHES_PER_S = 10.0
 FORGOTTEN_LIMIT = 500
+SWITCH = GateRule("automation", values=("on", "off"))
 
 _encoder = msgspec.json.Encoder()
 
@@ -183,14 +185,25 @@ class Announcer:
             return "stale"
         if self._stop.is_set() or not self._rate.allow():
             return "flooded"
-        rule = self._rules.get(actuator)
-        if rule is None:
-            return "unknown"
         try:
-            value = asked(rule, payload)
+            signals = self._signals(actuator, payload)
         except ContractError as error:
             log.warning("wish from Home Assistant not understood", reason=str(error))
             return "malformed"
+        for signal in signals:
+            self._post(signal)
+        return "taken" if signals else "unknown"
+
+    def _signals(self, actuator: str, payload: bytes) -> list[OperatorAsked]:
         hold = self._about.hold_s
-        self._post(OperatorAsked(WHO, "set", WHO, actuator=actuator, value=value, seconds=hold))
-        return "taken"
+        if actuator == AUTOMATION:
+            runs = asked(SWITCH, payload) == "on"
+            return [OperatorAsked(WHO, "resume" if runs else "pause", WHO, seconds=hold)]
+        if actuator == RELEASE:
+            asked(SWITCH, payload)
+            return [OperatorAsked(WHO, "release", WHO, actuator=name) for name in self._rules]
+        rule = self._rules.get(actuator)
+        if rule is None:
+            return []
+        value = asked(rule, payload)
+        return [OperatorAsked(WHO, "set", WHO, actuator=actuator, value=value, seconds=hold)]

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import msgspec
 
 from edge.contracts.gating import GateRule
-from edge.home.about import About
+from edge.home.about import AUTOMATION, RELEASE, About
 
 Document = dict[str, object]
 SWITCHED = {"on", "off"}
-OWN_TOPICS = ("climate", "cover")
-"""Components that take each part of their state from a topic of its own name."""
+OWN_TOPICS = ("button", "climate", "cover")
+"""Components without a state, or with one topic for each part of it."""
 ICONS = {
     "blind": "mdi:blinds",
     "camera": "mdi:video",
@@ -25,7 +25,11 @@ ICONS = {
 def documents(about: About) -> dict[str, bytes]:
     """Return topic -> payload of every entity the room is."""
     made = {}
-    for component, ident, document in (*_readings(about), *_actuators(about)):
+    for component, ident, document in (
+        *_readings(about),
+        *_automation(about),
+        *_actuators(about),
+    ):
         whole = {**_common(about, ident), **document}
         if component not in OWN_TOPICS:
             whole["state_topic"] = about.state
@@ -78,6 +82,18 @@ def _readings(about: About) -> Iterator[tuple[str, str, Document]]:
 
 def _on_off(value: str) -> str:
     return f"{{{{ None if {value} is none else 'ON' if {value} else 'OFF' }}}}"
+
+
+def _automation(about: About) -> Iterator[tuple[str, str, Document]]:
+    yield "switch", "automation", {
+        "name": "Automation", "icon": "mdi:robot", "command_topic": about.wish(AUTOMATION),
+        "payload_on": "on", "payload_off": "off",
+        "value_template": "{{ 'off' if value_json.paused else 'on' }}",
+    }  # fmt: skip
+    yield "button", "release", {
+        "name": "Back to automatic", "icon": "mdi:hand-back-right-off",
+        "command_topic": about.wish(RELEASE), "payload_press": "on",
+    }  # fmt: skip
 
 
 def _sensor(name: str, key: str, unit: str, kind: str = "", icon: str = "") -> Document:

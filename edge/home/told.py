@@ -30,6 +30,7 @@ def told(state: CoreState, about: About, now: Now) -> HomeMessage:
         title=life.meeting.title if life is not None and _shared(life, about) else "",
         next_min=None if following is None else _minutes(following, now),
         mode=", ".join(state.modes) or "normal",
+        paused=state.pause is not None,
         actuators={rule.actuator: _value(state, rule) for rule in about.rules},
     )
 

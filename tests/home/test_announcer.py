@@ -128,6 +128,18 @@ def test_a_wish_is_what_a_person_set_for_a_time(world: World):
     assert (first.verb, first.who, first.seconds) == ("set", "home-assistant", 600.0)
 
 
+def test_automation_is_paused_resumed_and_given_back_what_was_set(world: World):
+    world.begin()
+    for actuator, payload in (("_automation", b"off"), ("_automation", b"on"), ("_release", b"on")):
+        world.say(ABOUT.wish(actuator), payload)
+    until(lambda: len(world.posted) == 4)
+    asked = [s for s in world.posted if isinstance(s, OperatorAsked)]
+    assert [(s.verb, s.actuator) for s in asked] == [
+        ("pause", ""), ("resume", ""), ("release", "light.main"), ("release", "display.power"),
+    ]  # fmt: skip
+    assert asked[0].seconds == 600.0
+
+
 @pytest.mark.parametrize(
     ("actuator", "payload", "outcome"),
     [
@@ -138,6 +150,8 @@ def test_a_wish_is_what_a_person_set_for_a_time(world: World):
         ("light.main", b"", "malformed"),
         ("light.main", b"1" * 100_000, "malformed"),
         ("display.power", b"1", "malformed"),
+        ("_automation", b"perhaps", "malformed"),
+        ("_release", b"", "malformed"),
         ("vm", b"demo-small", "unknown"),
     ],
 )

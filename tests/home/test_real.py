@@ -217,6 +217,16 @@ def test_the_room_appears_in_home_assistant_is_moved_from_there_and_disappears(h
     call("cover.close_cover", entity_id="cover.aurora_blind_window")
     house.is_("light.aurora_light_main", "off")
     house.is_("cover.aurora_blind_window", "closed")
+    house.is_("switch.aurora_automation", "on")
+    call("switch.turn_off", entity_id="switch.aurora_automation")
+    house.is_("switch.aurora_automation", "off")
+    until(lambda: "paused" in house.home.state("sensor.aurora_mode")["state"])
+    call("switch.turn_on", entity_id="switch.aurora_automation")
+    house.is_("switch.aurora_automation", "on")
+    # Nobody's wish holds any more: the schedule has it as it is at rest.
+    call("button.press", entity_id="button.aurora_release")
+    house.is_("select.aurora_display_input", "one")
+    house.is_("number.aurora_ventilation_level", "0")
     assert "roomkeeper" not in errors(house.home.log())
 
     # Its store is gone, and with it everything announced: the room says it all again.
