@@ -21,8 +21,10 @@ from edge.contracts.signals import (
     DeviceReported,
     MachineChanged,
     Meeting,
+    MotionChanged,
     PeopleCounted,
     Signal,
+    SoundMeasured,
     Woke,
 )
 from edge.contracts.wire import MachineReport
@@ -35,6 +37,7 @@ from edge.decide.situation import HORIZON_S
 from edge.decide.step import Core
 
 Kind = Literal["room", "machine", "meeting", "calendar", "refused", "person"]
+Sense = Literal["camera", "microphone", "motion"]
 Ask = Callable[[Call, str, Now, int], Signal]
 """Asks one plugin, which keeps this state, as its thread would."""
 
@@ -63,7 +66,10 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What comes from outside, in wall seconds. people: between `come` and `leave`."""
+    """What comes from outside, in wall seconds. people: between `come` and `leave`.
+
+    senses: what tells of them; together they look every LOOK_S.
+    """
 
     begin: float
     end: float
@@ -71,6 +77,17 @@ class Scene:
     leave: float
     people: int = 2
     machine_ready: float = 0.0
+    senses: tuple[Sense, ...] = ("camera", "microphone", "motion")
+
+    def look(self, at: float) -> tuple[Signal, ...]:
+        """Return what the senses say at this instant."""
+        here = self.come <= at < self.leave
+        said: dict[Sense, Signal] = {
+            "camera": PeopleCounted("camera", self.people if here else 0, 0.9),
+            "microphone": SoundMeasured("microphone", *((-30.0, 0.9) if here else (-60.0, 0.0))),
+            "motion": MotionChanged("board", here),
+        }
+        return tuple(said[sense] for sense in self.senses)
 
 
 @dataclass(slots=True)
@@ -183,18 +200,12 @@ class _Stage:
 
     def finish(self) -> Played:
         """Play to the end of the scene."""
-        for at, signal in sorted(self._timed(), key=lambda item: item[0]):
-            self._until(at)
-            self._say(signal)
+        for at in (self._scene.come, self._scene.leave):
+            if self._wall < at < self._scene.end:
+                self._until(at)
+                self._say(*self._scene.look(at))
         self._until(self._scene.end)
         return self._played
-
-    def _timed(self) -> Iterator[tuple[float, Signal]]:
-        scene = self._scene
-        if self._wall < scene.come < scene.end:
-            yield scene.come, PeopleCounted("camera", scene.people, 0.9)
-        if scene.come < scene.leave < scene.end:
-            yield scene.leave, PeopleCounted("camera", 0)
 
     def _until(self, end: float) -> None:
         """Let time pass: what asks to be woken is, and the camera looks again and again."""
@@ -207,8 +218,7 @@ class _Stage:
             if at < self._look:
                 self._say(Woke())
                 continue
-            here = self._scene.come <= at < self._scene.leave
-            self._say(PeopleCounted("camera", self._scene.people if here else 0, 0.9))
+            self._say(*self._scene.look(at))
             self._look += LOOK_S
 
     @property
@@ -221,9 +231,9 @@ class _Stage:
     def _now(self) -> Now:
         return Now(self._wall, self._wall - self._scene.begin + 1000.0, True)
 
-    def _say(self, signal: Signal) -> None:
-        """Take one signal, and what plugins and devices answer to it."""
-        waiting = [signal]
+    def _say(self, *signals: Signal) -> None:
+        """Take these signals, and what plugins and devices answer to them."""
+        waiting = list(signals)
         while waiting and self._sequence < STEPS:
             outcome = self._step(waiting.pop(0))
             for command in outcome.commands:

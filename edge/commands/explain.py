@@ -12,12 +12,13 @@ import msgspec
 from edge.assembly import core_settings
 from edge.commands.booking import BookingError, find
 from edge.commands.cast import Cast
-from edge.commands.plan import make
+from edge.commands.plan import World, make
 from edge.commands.plan_text import told
 from edge.commands.question import Question
 from edge.config import ConfigError, RoomConfig, load_policy
 from edge.contracts.times import instant
 from edge.decide.intents import Intent
+from edge.rehearsal import Sense
 
 
 def explained(room: RoomConfig, declared: tuple[Intent, ...], asked: Question) -> str:
@@ -30,13 +31,23 @@ def explained(room: RoomConfig, declared: tuple[Intent, ...], asked: Question) -
             policy = load_policy(Path(room.policy.file))
             settings = core_settings(room, declared, policy, cast.plugins)
             answer = cast.answer if asked.plugins else None
-            plan = make(settings, booking, at, asked.machine_takes, answer)
+            plan = make(settings, booking, at, World(asked.machine_takes, senses(room), answer))
     except (BookingError, ConfigError) as error:
         raise click.ClickException(str(error)) from error
     plan = replace(plan, notes=(*plan.notes, *cast.notes))
     if asked.as_json:
         return msgspec.json.format(msgspec.json.encode(plan), indent=2).decode()
     return "\n".join(told(plan, zone))
+
+
+def senses(room: RoomConfig) -> tuple[Sense, ...]:
+    """Return what tells this room of people, as it is configured."""
+    there: dict[Sense, bool] = {
+        "camera": bool(room.camera.device),
+        "microphone": bool(room.microphone.device),
+        "motion": bool(room.nodes),
+    }
+    return tuple(sense for sense, is_there in there.items() if is_there)
 
 
 def _instant(text: str, zone: ZoneInfo) -> float:

@@ -1,7 +1,7 @@
 """The plan of one meeting: what the room would do, what would be denied, what can be undone."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from edge.actuators.gate import Gate
 from edge.commands.booking import Booking
@@ -14,7 +14,7 @@ from edge.decide.intents import Intent, choice
 from edge.decide.policy import Context, Policy
 from edge.decide.proposals import Grant
 from edge.decide.schedule import VM
-from edge.rehearsal import Ask, Happening, Played, Scene, play
+from edge.rehearsal import Ask, Happening, Played, Scene, Sense, play
 
 PERSON = "person:panel"
 MARGIN_S = 90.0
@@ -59,25 +59,34 @@ class Plan:
     cost: float = 0.0
 
 
-def make(
-    settings: CoreSettings, booking: Booking, at: float, machine_takes: float, ask: Ask | None
-) -> Plan:
-    """Return the plan of a booking as seen at `at`. machine_takes: seconds from begun to ready."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is taken to be: seconds a machine needs, what tells of people, who asks plugins."""
+
+    machine_takes: float
+    senses: tuple[Sense, ...]
+    ask: Ask | None = None
+
+
+def make(settings: CoreSettings, booking: Booking, at: float, world: World) -> Plan:
+    """Return the plan of a booking as seen at `at`."""
     meeting = booking.meeting
     chosen = choice(meeting, settings.intents)
     intent, rules = chosen.intent, settings.meetings
-    ready = _machine_ready(intent, meeting.start, at, machine_takes)
-    gone = meeting.end - rules.extend_before_s - settings.fusion.hold_s - MARGIN_S
+    ready = _machine_ready(intent, meeting.start, at, world.machine_takes)
+    lag = settings.fusion.hold_s + settings.fusion.motion_stale_s + MARGIN_S
+    gone = meeting.end - rules.extend_before_s - lag
     gone = max(gone, min(meeting.start + 1.0, meeting.end))
     scenes = {
         "steps": Scene(at, meeting.end + MARGIN_S, meeting.start, gone, machine_ready=ready),
         "nobody": Scene(at, meeting.end + MARGIN_S, 9e12, 9e12, machine_ready=ready),
         "longer": Scene(at, meeting.end - 1.0, meeting.start, 9e12, machine_ready=ready),
     }
-    played = play(settings, Gate(settings.gate), meeting, scenes, ask)
+    scenes = {name: replace(scene, senses=world.senses) for name, scene in scenes.items()}
+    played = play(settings, Gate(settings.gate), meeting, scenes, world.ask)
     steps = _worth(played["steps"])
     denied = tuple(_denials(settings, intent))
-    cut = ("too much happens to plan it to its end",) if any(p.cut for p in played.values()) else ()
+    notes = tuple(_notes(settings, world.senses, played))
     return Plan(
         room=settings.room,
         at=at,
@@ -89,7 +98,7 @@ def make(
         intent=intent,
         chosen_by=dict(chosen.matched),
         left_out=dict(chosen.left_out),
-        notes=(*booking.notes, *cut),
+        notes=(*booking.notes, *notes),
         steps=steps,
         promises=tuple(played["steps"].promises),
         nobody=_otherwise(_worth(played["nobody"]), steps, meeting.start),
@@ -99,6 +108,16 @@ def make(
         machine_ready=ready,
         cost=settings.costs.get(intent.vm, 0.0) * (meeting.end - meeting.start) / 3600,
     )
+
+
+def _notes(
+    settings: CoreSettings, senses: tuple[Sense, ...], played: Mapping[str, Played]
+) -> Iterator[str]:
+    if any(one.cut for one in played.values()):
+        yield "too much happens to plan it to its end"
+    told = f"people are told by {' and '.join(senses)}" if senses else "nothing tells of people"
+    if len(senses) < settings.meetings.agree_kinds:
+        yield f"{told}: too little for the room to take itself for empty; it asks instead"
 
 
 def _machine_ready(intent: Intent, start: float, at: float, takes: float) -> float:

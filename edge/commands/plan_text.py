@@ -107,7 +107,7 @@ def _line(one: Happening) -> str:
         case "machine":
             line = f"machine {one.what} {one.text}"
         case "refused":
-            by = f"policy {one.policy}" if one.policy else f"gate: {one.gate}, {one.text}"
+            by = f"policy {one.policy}" if one.policy else f"{one.gate}: {one.text}"
             line = f"DENIED {one.source}: {one.what} = {one.value}  [{by}]"
         case _:
             line = f"{one.what} = {one.value}  by {one.source}: {one.text}  {let}"

@@ -18,11 +18,23 @@ AT = "2026-12-01T08:00"
 
 
 @pytest.fixture
-def ask(tmp_path):
+def house(tmp_path):
+    """The shipped configuration, with a camera and a microphone; plugins are those that ship."""
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "wasm_modules").symlink_to(ROOT / "wasm_modules")
+    room = tmp_path / "config/room.toml"
+    text = room.read_text().replace('device = ""', 'device = "0"', 1)
+    room.write_text(text.replace('device = ""', 'device = "default"', 1))
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def ask(tmp_path, house):
     """A booking's lines (and further events) -> what the command says."""
 
     def asked(*lines: str, also: tuple[str, ...] = (), options: tuple[str, ...] = (), at: str = AT,
-              room: Path = ROOT / "config/room.toml", length: float = 3600.0):  # fmt: skip
+              length: float = 3600.0):  # fmt: skip
+        room = house / "room.toml"
         path = tmp_path / "event.ics"
         path.write_text(calendar(event("demo-1", START, START + length, *lines), *also))
         return run(path, "--config", str(room), "--at", at, "--no-plugins", *options)
@@ -71,37 +83,30 @@ def test_what_comes_too_late_cannot_be_kept(ask):
     assert "as asked 30 s before the start: CANNOT be kept, 20 s short" in promised
 
 
-def test_several_tags_are_explained_and_what_excludes_another_is_left_out(ask, tmp_path):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "wasm_modules").symlink_to(ROOT / "wasm_modules")
-    intents = tmp_path / "config/intents.toml"
+def test_several_tags_are_explained_and_what_excludes_another_is_left_out(ask, house):
+    intents = house / "intents.toml"
     both = ask("SUMMARY:x", "CATEGORIES:demo,quiet").output
     assert "Intent: Quiet meeting with video + Live demonstration (quiet-video+live-demo)" in both
     assert "together; where two speak of the same thing, the first counts" in both
     text = intents.read_text()
     intents.write_text(text.replace("exclusive = []", 'exclusive = ["live-demo"]'))
-    room = tmp_path / "config/room.toml"
-    one = ask("SUMMARY:x", "CATEGORIES:demo,quiet", room=room).output
+    one = ask("SUMMARY:x", "CATEGORIES:demo,quiet").output
     assert "without live-demo: #demo cannot go with quiet-video, which is declared first" in one
     assert "Intent: Quiet meeting with video (quiet-video)" in one
 
 
-def test_what_the_policy_denies_stands_in_the_plan_with_its_name(ask, tmp_path):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "wasm_modules").symlink_to(ROOT / "wasm_modules")
-    policy = tmp_path / "config/policies/room.cedar"
+def test_what_the_policy_denies_stands_in_the_plan_with_its_name(ask, house):
+    policy = house / "policies/room.cedar"
     policy.write_text(policy.read_text().replace("context.cost_cents > 500", "context.trusted"))
-    result = ask("SUMMARY:x #demo", room=tmp_path / "config/room.toml")
+    result = ask("SUMMARY:x #demo")
     assert "= demo-small  [policy machine-within-budget]" in result.output
     assert "machine ready 30 s before the start: CANNOT be kept" in result.output
 
 
 def test_nothing_is_written_anywhere(ask, tmp_path):
-    shutil.copytree(ROOT / "config", tmp_path / "config")
-    (tmp_path / "wasm_modules").symlink_to(ROOT / "wasm_modules")
-    ask("SUMMARY:x", room=tmp_path / "config/room.toml")
+    ask("SUMMARY:x")
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
-    assert ask("SUMMARY:x", room=tmp_path / "config/room.toml").exit_code == 0
+    assert ask("SUMMARY:x").exit_code == 0
     after = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()}
     assert {p for p in after if after[p] != before.get(p)} == {tmp_path / "event.ics"}
 
@@ -207,6 +212,16 @@ def test_a_file_that_is_no_booking_is_named(tmp_path, content, said):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     result = run(tmp_path / "none.ics", "--config", str(ROOT / "config/room.toml"))
     assert "none.ics: cannot be read: No such file" in result.output
+
+
+def test_what_tells_too_little_of_people_is_said(ask, house):
+    room = house / "room.toml"
+    room.write_text(room.read_text().replace('device = "0"', 'device = ""', 1))
+    assert "it asks instead" not in ask("SUMMARY:x").output
+    room.write_text(room.read_text().replace('device = "default"', 'device = ""', 1))
+    out = ask("SUMMARY:x").output
+    assert "people are told by motion: too little for the room to take itself for empty" in out
+    assert "+0:10:00  the room is given back" not in out
 
 
 def test_the_rooms_own_plugins_are_asked(ask):
