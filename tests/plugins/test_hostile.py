@@ -1,6 +1,7 @@
 """Hostile guests, each in the real sandbox on the host's own thread, beside a good plugin."""
 
 import json
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,10 @@ from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.install import InstalledPlugin
 from edge.plugins.sandbox import GuestError, Sandbox
-from tests.plugins.guests import Posted, component, event, guest, shipped
+from tests.plugins.guests import ROOT, Posted, component, event, guest, shipped
+from tests.plugins.hostile_guest import AFTER_THE_ANSWER, CASES, LIMITS, hostile, named
+
+COMPILER = ROOT / ".venv-wasm" / "bin" / "python"
 
 LOOP = "(loop $l (br $l))"
 GROW = """(loop $l (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1))
@@ -105,6 +109,44 @@ def test_hostile_guest_is_contained_and_named(case: str) -> None:
     assert failed.events == ("e1",)
     assert not failed.quarantined
     assert isinstance(found["plugin:climate"][0], PluginAnswered)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in AFTER_THE_ANSWER])
+def test_hostile_guest_in_c_is_contained_and_named(case: str) -> None:
+    plugin = guest(hostile(case), named(case), LIMITS)
+    with running(plugin, *shipped("climate")) as (host, posted):
+        for name in (named(case), "climate"):
+            host.submit(PluginCall(name, (event("e1"),), 1e9, 1))
+        found = posted.by_source(posted.take(2))
+    (failed,) = found[f"plugin:{named(case)}"]
+    assert isinstance(failed, PluginFailed), failed
+    assert CASES[case] in failed.reason
+    assert isinstance(found["plugin:climate"][0], PluginAnswered)
+
+
+def test_the_hostile_guest_can_be_good_and_what_it_shouts_is_bounded() -> None:
+    with running(guest(hostile("good"), named("good"), LIMITS)) as (host, posted):
+        host.submit(PluginCall(named("good"), (event("e1"),), 1e9, 1))
+        (good,) = posted.take(1)
+    assert isinstance(good, PluginAnswered)
+    assert good.commands[0].value == 40
+    with running(guest(hostile("shout"), named("shout"), LIMITS)) as (host, posted):
+        said = []
+        for _ in range(3):
+            host.submit(PluginCall(named("shout"), (event("e1"),), 1e9, 1))
+            said += [answer.said for answer in posted.take(1)]  # type: ignore[union-attr]
+    # 150 lines a call, of which 16 are heard, and 30 a minute journaled.
+    assert [len(lines) for lines in said] == [16, 14, 0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COMPILER.exists(), reason="no .venv-wasm (lock/wasm.txt) to rebuild with")
+def test_the_hostile_guest_is_what_its_source_gives() -> None:
+    done = subprocess.run(
+        [COMPILER, "-m", "tests.plugins.hostile_build", "--check"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_endless_loop_ends_while_host_threads_are_busy() -> None:

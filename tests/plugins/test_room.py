@@ -8,11 +8,14 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.assembly import build_core
+from edge.contracts.decision import Decision
 from edge.contracts.signals import (
     PluginAnswered,
+    PluginFailed,
     Signal,
     SourceChanged,
     decode_signal,
@@ -20,6 +23,7 @@ from edge.contracts.signals import (
 from edge.journal import JournalError, open_reader, verify
 from edge.replay import replay
 from tests.plugins.guests import KEYS, ROOT, SHIPPED, Maker
+from tests.plugins.hostile_guest import CASES, LIMITS, hostile, named
 from tests.world.mosquitto import free_port
 from tests.world.waiting import until
 
@@ -97,14 +101,19 @@ class Room:
     def log(self) -> str:
         return (self.folder / "edge.log").read_text()
 
-    def signals(self) -> list[Signal]:
+    def bodies(self, kind: str) -> list[bytes]:
         try:
             with open_reader(self.folder / "room.journal") as reader:
-                rows = [row for row in reader.read() if row.kind == "signal"]
+                return [row.body for row in reader.read() if row.kind == kind and row.body]
         except JournalError:
             # Not begun yet.
             return []
-        return [decode_signal(row.body) for row in rows if row.body is not None]
+
+    def signals(self) -> list[Signal]:
+        return [decode_signal(body) for body in self.bodies("signal")]
+
+    def decisions(self) -> list[Decision]:
+        return [msgspec.json.decode(body, type=Decision) for body in self.bodies("decision")]
 
     def healthy(self) -> bool:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=2) as page:
@@ -135,6 +144,45 @@ def answers(room: Room) -> list[str]:
     """Return the state in each answer of the plugin "guest": the version that gave it."""
     found = [s for s in room.signals() if isinstance(s, PluginAnswered)]
     return [answer.state for answer in found if answer.source == "plugin:guest"]
+
+
+def test_every_hostile_plugin_is_named_in_the_journal_and_the_room_goes_on(room: Room) -> None:
+    for case in CASES:
+        name = named(case)
+        room.maker.write(
+            room.plugins / name, wasm=hostile(case), name=name, events=("tick",), more=LIMITS
+        )
+    room.start(*map(named, CASES))
+    sources = {f"plugin:{named(case)}": says for case, says in CASES.items()}
+
+    def all_told() -> bool:
+        return set(sources) <= reasons(room).keys()
+
+    until(all_told, 60, "every hostile plugin is in the journal")
+    found = reasons(room)
+    for source, says in sources.items():
+        assert says in found[source], (source, found[source])
+    # The lights go on being asked and answering, and the loop goes on.
+    before = len([s for s in room.signals() if from_lights(s)])
+    assert before
+    until(lambda: len([s for s in room.signals() if from_lights(s)]) > before, 60)
+    assert room.healthy()
+    room.stop()
+    room.replayed()
+
+
+def from_lights(signal: Signal) -> bool:
+    return isinstance(signal, PluginAnswered) and signal.source == "plugin:lights"
+
+
+def reasons(room: Room) -> dict[str, str]:
+    """Return what the journal says against each plugin: a failure, or a refused command."""
+    found = {s.source: s.reason for s in room.signals() if isinstance(s, PluginFailed)}
+    for decision in room.decisions():
+        for verdict in decision.verdicts:
+            if not verdict.allowed:
+                found.setdefault(verdict.source, verdict.reason)
+    return found
 
 
 def test_a_new_version_with_other_rights_takes_over_and_the_journal_replays(room: Room) -> None:
