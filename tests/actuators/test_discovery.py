@@ -16,7 +16,7 @@ from paho.mqtt import publish
 
 from edge.actuators.discovery import Finder, Found, blocks
 from edge.actuators.discovery.listen import MESSAGE_LIMIT
-from edge.config import load_room
+from edge.config import _actuator_mistakes, load_room
 from edge.config_schema import ActuatorSection
 from tests.world import devices, entity, tasmota
 from tests.world.mosquitto import Mosquitto
@@ -145,6 +145,30 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=8,
 )
+
+
+LIMITS = st.none() | st.floats() | st.integers() | st.text(max_size=3)
+
+
+@given(LIMITS, LIMITS)
+def test_whatever_limits_are_announced_the_blocks_are_what_a_room_takes(low, high):
+    light = [{"name": "brightness", "property": "brightness", "access": 7, "value_max": high},
+             {"name": "color_temp", "property": "color_temp", "access": 7,
+              "value_min": low, "value_max": high}]  # fmt: skip
+    valve = [{"name": "current_heating_setpoint", "property": "current_heating_setpoint",
+              "access": 7, "value_min": low, "value_max": high}]  # fmt: skip
+    exposes = [{"type": "light", "features": light}, {"type": "climate", "features": valve}]
+    told: list[tuple[str, object]] = [
+        (ZIGBEE, [{"friendly_name": "it", "definition": {"exposes": exposes}}])
+    ]
+    limits = {"min": low, "max": high, "min_temp": low, "max_temp": high, "spd_rng_max": high}
+    for sort in ("number", "climate", "fan"):
+        told.append((f"homeassistant/{sort}/x/config", {**entity.announced(sort, "it"), **limits}))
+    for topic, what in told:
+        for block in blocks(find(topic, msgspec.json.encode(what))):
+            (row,) = tomllib.loads(block)["actuators"]
+            section = msgspec.convert(row, ActuatorSection)
+            assert list(_actuator_mistakes(section)) == [], block
 
 
 @given(NAMES, ANYTHING, st.sampled_from(["features", "exposes", "values", "t", "cmd_t", "name"]))

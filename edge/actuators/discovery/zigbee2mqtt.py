@@ -76,7 +76,7 @@ def _white(device: str, base: str, key: str, title: str, feature: dict[str, obje
     low = number(feature.get("value_min"), 153.0)
     high = number(feature.get("value_max"), 500.0)
     wiring = Wiring(device, "color_temp", key=key, base=base)
-    return Found(wiring, "white", title, low, high, fallback=round((low + high) / 2))
+    return Found(wiring, "white", title, low, high, fallback=(low + high) / 2)
 
 
 def _climate(
