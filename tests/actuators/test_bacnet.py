@@ -174,6 +174,18 @@ def test_a_controller_that_restarts_is_told_again_and_goes_on_telling(building):
     world.until_health(lambda health, _reason: health == "ok")
 
 
+def test_a_controller_that_happens_to_rest_where_it_should_be_is_held_there_all_the_same(building):
+    building.start()
+    world = building.room(poll_s=0.3)
+    world.apply("climate.setpoint", 0.0)
+    until(lambda: building.management.slot(SETPOINT, OURS) == 0.0)
+    until(lambda: not world.follower._desires.due(float("inf")), what="they agree")
+    building.controller.kill()
+    world.until_health(lambda health, _reason: health == "lost", 30)
+    building.start()
+    until(lambda: building.management.slot(SETPOINT, OURS) == 0.0, 30)
+
+
 def test_a_lease_that_lapses_while_the_controller_is_away_is_given_back_later(building):
     building.start()
     world = building.room(poll_s=0.3)

@@ -81,8 +81,17 @@ def test_a_display_that_does_not_tell_its_input_is_believed(stack, display):
 
 
 def test_a_display_on_its_way_is_neither_on_nor_off(display):
+    port = display.port()
+    port.open()
+    port.write("display.power", "on")
     display.set(power="to-on")
-    assert look(display.port()) == {}
+    assert port.read() == {}
+    assert port.busy("display.power", "on"), "it is on its way: not told again"
+    assert not port.busy("display.power", "off"), "somebody may want it off at once"
+    assert port.busy("display.input", "player")
+    display.set(power="on")
+    assert port.read()["display.power"] == "on"
+    assert not port.busy("display.input", "player")
 
 
 def look(port):

@@ -9,6 +9,7 @@ from edge.actuators.errors import DeviceLostError, DeviceRefusedError
 from edge.actuators.mixer.alsa import AlsaBackend
 from edge.actuators.mixer.port import MixerPort
 from edge.actuators.mixer.pulse import PulseBackend
+from edge.actuators.mixer.watcher import Watcher
 from tests.actuators.device_room import DeviceRoom
 from tests.world.pulse import PulseServer
 from tests.world.waiting import until
@@ -86,6 +87,20 @@ def test_a_slider_in_somebodys_hand_is_told_where_it_stops(stack, sound):
         pactl(sound, "set-source-volume", "room.monitor", f"{level}%")
     world.until_reported("microphone.gain", 45)
     assert len(world.reports("microphone.gain")) < 6
+
+
+def test_changes_are_told_once_the_hand_is_still():
+    events = [True] * 40 + [False]
+    calls = []
+
+    def listen(_seconds):
+        return events.pop(0) if events else False
+
+    watcher = Watcher(listen, lambda: calls.append(len(events)))
+    until(lambda: calls, what="a change is told")
+    watcher.stop()
+    assert calls == [0]
+    assert watcher.ended
 
 
 def test_what_somebody_set_and_the_room_made_its_own_is_not_written_again(stack, sound):

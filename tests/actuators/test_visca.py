@@ -107,6 +107,23 @@ def test_over_a_network_that_loses_and_doubles_the_camera_still_follows(stack, c
         assert camera.remote.preset() == PRESETS[name]
 
 
+def test_a_datagram_that_is_lost_is_said_again(camera):
+    camera.start("--loss=0.2", "--seed=5")
+    link = UdpLink("127.0.0.1", camera.udp, answer_s=0.1)
+    until(lambda: not fails(link.open), what="a reset gets through")
+    lost = sum(fails(lambda: link.ask(frames.ASK_POWER)) for _ in range(60))
+    link.close()
+    assert lost < 12, "of 60 questions, where each datagram is lost once in five times"
+
+
+def fails(ask):
+    try:
+        ask()
+    except DeviceLostError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize("way", ["udp", "tcp"])
 def test_a_camera_that_restarts_is_told_again(stack, camera, way):
     camera.start()
