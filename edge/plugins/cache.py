@@ -1,6 +1,7 @@
 """Compiled plugins, kept sealed: what was not compiled here, for this Wasmtime, is never loaded."""
 
 import platform
+from collections.abc import Callable
 from importlib.metadata import version
 
 import structlog
@@ -23,6 +24,11 @@ class CompileCache:
 
     def __init__(self, folder: PrivateFolder) -> None:
         self._folder = folder
+        self._refused: Callable[[str, str], None] = lambda _plugin, _reason: None
+
+    def when_refused(self, tell: Callable[[str, str], None]) -> None:
+        """Let `tell` hear which plugin's entry was not believed, and why."""
+        self._refused = tell
 
     def holds(self, plugin: InstalledPlugin) -> bool:
         """Whether there is an entry; loading it will say whether it can be believed."""
@@ -55,6 +61,7 @@ class CompileCache:
 
     def _drop(self, plugin: InstalledPlugin, reason: str) -> None:
         log.warning("compile cache entry refused", plugin=plugin.id, reason=reason)
+        self._refused(plugin.id, reason)
         try:
             self._folder.remove(_name(plugin))
         except OSError as error:

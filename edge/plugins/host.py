@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import Counter, Histogram
 
 from edge.contracts.plugin import PluginEvent
-from edge.contracts.signals import PluginAnswered, PluginFailed, Signal, SourceChanged
+from edge.contracts.signals import Health, PluginAnswered, PluginFailed, Signal, SourceChanged
 from edge.plugins.cache import CompileCache
 from edge.plugins.errors import PluginError
 from edge.plugins.install import InstalledPlugin
@@ -64,6 +64,8 @@ class PluginHost:
         self._waiting = {name: Waiting() for name in self._runners}
         self._changed = threading.Condition()
         self._arrived: deque[Ready | Refused] = deque()
+        if cache is not None:
+            cache.when_refused(self._compiled_anew)
         self._loader = Loader(plugins, enabled, cache, shelf, self._arrive)
         self._stopping = False
         self._thread: threading.Thread | None = None
@@ -165,7 +167,7 @@ class PluginHost:
     def _take_over(self, found: Ready | Refused, box: Sandbox) -> None:
         """Let a plugin take over from what runs; when it cannot, what runs goes on."""
         if isinstance(found, Refused):
-            self._refuse(found.name, found.reason)
+            self._refuse(found.name, found.reason, found.harmless)
             return
         name, new = found.plugin.id, Runner(found.plugin)
         try:
@@ -184,14 +186,19 @@ class PluginHost:
         log.info("plugin runs", plugin=name, version=new.plugin.version, why=found.why)
         self._post(SourceChanged(f"plugin:{name}", "ok", f"runs {new.plugin.version}: {found.why}"))
 
-    def _refuse(self, name: str, reason: str) -> None:
+    def _refuse(self, name: str, reason: str, harmless: bool = False) -> None:
         runner = self._runners.get(name)
-        if runner is not None and not runner.answers:
+        if runner is not None and not runner.answers and reason and not harmless:
             self._unfit(runner, reason)
             return
+        health: Health = "degraded" if reason and not harmless else "ok"
         if reason:
             log.warning("plugin not taken", plugin=name, reason=reason)
-        self._post(SourceChanged(f"plugin:{name}", "degraded" if reason else "ok", reason))
+        self._post(SourceChanged(f"plugin:{name}", health, reason))
+
+    def _compiled_anew(self, name: str, reason: str) -> None:
+        why = f"its compiled code was refused and made anew: {reason}"
+        self._post(SourceChanged(f"plugin:{name}", "ok", why))
 
     def _unfit(self, runner: Runner, reason: str) -> None:
         runner.quarantined, runner.unfit = reason, True

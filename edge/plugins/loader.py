@@ -34,10 +34,14 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A plugin that may not; `reason` is "" when what was wrong before is right again."""
+    """A plugin that may not; `reason` is "" when what was wrong before is right again.
+
+    harmless: nothing is wrong, but worth a line.
+    """
 
     name: str
     reason: str
+    harmless: bool = False
 
 
 Deliver = Callable[[Ready | Refused], None]
@@ -115,17 +119,23 @@ class Loader:
         self._stamps[name] = stamp
         try:
             picked = shelf.pick(name)
+            said, harmless = picked.note or picked.hint, not picked.note
         except PluginError as error:
-            self._note(name, str(error))
+            picked, said, harmless = None, str(error), False
+        if said and shelf.stamp(name)[:3] != stamp[:3]:
+            # Somebody was writing: what was read may be half of the old and half of the new.
+            del self._stamps[name]
             return
-        self._note(name, picked.note)
+        self._note(name, said, harmless=harmless)
+        if picked is None:
+            return
         if picked.plugin.digest != self._running.get(name):
             self._make(picked.plugin, "installed", tested=True)
 
-    def _note(self, name: str, reason: str) -> None:
+    def _note(self, name: str, reason: str, *, harmless: bool = False) -> None:
         if reason != self._notes.get(name, ""):
             self._notes[name] = reason
-            self._deliver(Refused(name, reason))
+            self._deliver(Refused(name, reason, harmless))
 
     def _put_back(self, plugin: InstalledPlugin, why: str) -> None:
         if self._shelf is None:

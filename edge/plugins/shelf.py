@@ -14,10 +14,14 @@ from edge.plugins.versions import Row, Versions, number
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """A plugin to run. note: what of the offered or the installed was refused and why, or ""."""
+    """A plugin to run. note: what of the offered or the installed was refused and why, or "".
+
+    hint: what else was passed over, as it may well be.
+    """
 
     plugin: InstalledPlugin
     note: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,13 @@ class Shelf:
             note = ""
         if row.highest in row.held:
             note = f"{row.highest} is not taken: {row.held[row.highest]}"
-        return self._kept(name, row, note)
+        picked = self._kept(name, row, note)
+        if offered is not None and number(offered.version) < number(row.highest):
+            hint = (
+                f"what is offered, {offered.version}, is older than {row.highest}, which was here"
+            )
+            return replace(picked, hint=hint)
+        return picked
 
     def put_back(self, name: str, version: str, why: str) -> InstalledPlugin | None:
         """Hold a version that fails here; return the one that runs instead, None when none can."""

@@ -21,8 +21,9 @@ from edge.contracts.signals import (
     decode_signal,
 )
 from edge.journal import JournalError, open_reader, verify
+from edge.plugins.signature import keygen
 from edge.replay import replay
-from tests.plugins.guests import KEYS, ROOT, SHIPPED, Maker
+from tests.plugins.guests import KEYS, ROOT, SHIPPED, Maker, component
 from tests.plugins.hostile_guest import CASES, LIMITS, hostile, named
 from tests.world.mosquitto import free_port
 from tests.world.waiting import until
@@ -169,6 +170,56 @@ def test_every_hostile_plugin_is_named_in_the_journal_and_the_room_goes_on(room:
     assert room.healthy()
     room.stop()
     room.replayed()
+
+
+def _tampered(room: Room) -> dict[str, str]:
+    """Write plugins that somebody changed or made elsewhere; return what is said of each."""
+    said = {
+        "module": "has sha256",
+        "manifest": "was changed after signing",
+        "unsigned": "is not signed",
+        "stranger": "which is not pinned",
+        "wasi": "a plugin gets only log",
+        "cut": "does not load",
+    }
+    for name in said:
+        home, wasm = room.plugins / name, None
+        if name == "wasi":
+            wasm = component(name=name, extra='(import "wasi:cli/exit@0.2.0" (instance))')
+        if name == "cut":
+            wasm = component(name=name)[:200]
+        key = keygen() if name == "stranger" else None
+        room.maker.write(home, name=name, wasm=wasm, key=key, events=("tick",))
+    (room.plugins / "module/guest.wasm").write_bytes(component())
+    manifest = room.plugins / "manifest/plugin.toml"
+    manifest.write_text(manifest.read_text().replace("max = 100.0", "max = 900.0"))
+    (room.plugins / "unsigned/plugin.toml.minisig").unlink()
+    return said
+
+
+def test_what_was_tampered_with_never_runs_and_the_journal_says_so(room: Room) -> None:
+    said = _tampered(room)
+    room.maker.write(room.plugins / "guest", "2.0.0", events=("tick",))
+    room.start("guest", *said)
+    until(lambda: answers(room) == ["2.0.0"], 30)
+    for name, says in said.items():
+        until(lambda: any(says in line for line in complaints(room, name)), 30, name)  # noqa: B023
+    room.stop()
+    # What is older, and a compiled module that somebody wrote over, at the next start.
+    room.maker.write(room.plugins / "guest", "1.0.0", events=("tick",))
+    for entry in (room.folder / "room.plugins/compiled").glob("*.compiled"):
+        entry.write_bytes(entry.read_bytes()[:-1000])
+    room.start("guest")
+    until(lambda: len(answers(room)) > 1, 30)
+    assert set(answers(room)) == {"2.0.0"}
+    until(lambda: any("cut short" in line for line in told(room, "plugin:guest")), 30)
+    until(lambda: any("older than 2.0.0" in line for line in told(room, "plugin:guest")), 30)
+    assert room.healthy()
+
+
+def complaints(room: Room, name: str) -> list[str]:
+    failed = [s for s in room.signals() if isinstance(s, PluginFailed)]
+    return [s.reason for s in failed if s.source == f"plugin:{name}"] + told(room, f"plugin:{name}")
 
 
 def from_lights(signal: Signal) -> bool:
