@@ -28,7 +28,7 @@ _keys_option = click.option(
 
 @click.group("plugin")
 def plugin() -> None:
-    """Make keys, sign, verify and list room-control plugins."""
+    """Write, try, sign, install and follow room-control plugins."""
 
 
 @plugin.command("keygen")

@@ -1,5 +1,6 @@
 """`roomkeeper-edge plugin new|build|...`: what a plugin's author calls."""
 
+import os
 import tomllib
 from collections.abc import Callable
 from functools import wraps
@@ -51,9 +52,26 @@ def new_command(name: str, language: str, into: Path) -> None:
 @plainly
 def build_command(folder: Path) -> None:
     """Compile the plugin in FOLDER and write its hash into plugin.toml."""
-    built = build_into(folder)
+    built = build_into(folder, compiler_cache())
     rest = "sign it again" if built.changed else "as it was"
     click.echo(f"{built.module}: {built.size} bytes, {rest}")
+
+
+def compiler_cache() -> Path:
+    """Return where compilers keep what they made, as the XDG base directories have it."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(home) if home else Path.home() / ".cache") / "roomkeeper" / "compilers"
+
+
+@click.command("permit")
+@FOLDER
+@plainly
+def permit_command(folder: Path) -> None:
+    """Print the policy (Cedar) that lets the plugin in FOLDER move what its manifest names."""
+    from edge.workshop.stage import permit  # noqa: PLC0415 - needs the sandbox
+    from edge.workshop.trial import read_manifest  # noqa: PLC0415
+
+    click.echo("\n" + permit(read_manifest(folder)), nl=False)
 
 
 @click.command("test")
@@ -143,5 +161,7 @@ def bench_command(folder: Path, calls: int) -> None:
     bench(folder, calls, click.echo)
 
 
-COMMANDS = (new_command, build_command, test_command, dev_command, bench_command)
+COMMANDS = (
+    new_command, build_command, test_command, dev_command, bench_command, permit_command,
+)  # fmt: skip
 """What `roomkeeper-edge plugin` gets from here."""

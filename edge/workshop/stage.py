@@ -23,6 +23,7 @@ from edge.decide.step import Core
 from edge.fusion.state import FusionRules
 from edge.plugins.errors import GuestError
 from edge.plugins.install import InstalledPlugin
+from edge.plugins.manifest import Manifest
 from edge.workshop.day import ACTUATORS, BEGIN_H, END_H, INTENTS, PLACE, STEP_S, Day, wall
 from edge.workshop.kit import policy
 from edge.workshop.trial import Trial
@@ -57,9 +58,9 @@ class Scene:
     commands: tuple[Command, ...] = ()
 
 
-def permit(plugin: InstalledPlugin) -> str:
+def permit(plugin: Manifest) -> str:
     """Return the policy a room needs before it lets this plugin act."""
-    classes = sorted({row.name.split(".")[0].rstrip("*") for row in plugin.manifest.actuators})
+    classes = sorted({row.name.split(".")[0].rstrip("*") for row in plugin.actuators})
     named = ", ".join(f'"{name}"' for name in classes if name)
     return (
         f'@id("{plugin.id}-plugin-sets-{"-".join(name for name in classes if name)}")\n'
@@ -73,7 +74,7 @@ def settings(plugin: InstalledPlugin) -> CoreSettings:
     rules = rules_of(plugin, [rule.actuator for rule, _ in ACTUATORS])
     text = policy()
     if f'Plugin::"{plugin.id}"' not in text:
-        text += "\n" + permit(plugin)
+        text += "\n" + permit(plugin.manifest)
     return CoreSettings(
         room="stage", organisation="workshop", intents=INTENTS,
         fallbacks={rule.actuator: rest for rule, rest in ACTUATORS},

@@ -12,7 +12,7 @@ from edge.contracts.plugin import PluginEvent, PluginInput, PluginOutput, input_
 from edge.plugins.answer import read_answer
 from edge.plugins.errors import GuestError, PluginError
 from edge.plugins.install import InstalledPlugin
-from edge.plugins.manifest import MANIFEST, parse, settings_for
+from edge.plugins.manifest import MANIFEST, Manifest, parse, settings_for
 from edge.plugins.sandbox import Sandbox
 from edge.plugins.selftest import PATIENCE_MS, introduce
 from edge.workshop.errors import WorkshopError
@@ -21,12 +21,23 @@ Say = Callable[[str, str], None]
 """Takes level and message of one line a plugin logged."""
 
 
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest in `folder`."""
+    home = folder.resolve()
+    try:
+        return parse((home / MANIFEST).read_bytes(), f"{home.name}/{MANIFEST}")
+    except PluginError as error:
+        raise WorkshopError(str(error)) from error
+    except OSError as error:
+        raise WorkshopError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
 def read_plugin(folder: Path) -> InstalledPlugin:
     """Return the plugin in `folder`, built and consistent, whoever signed it or nobody."""
     home = folder.resolve()
     where = f"{home.name}/{MANIFEST}"
+    manifest = read_manifest(folder)
     try:
-        manifest = parse((home / MANIFEST).read_bytes(), where)
         wasm = (home / manifest.module).read_bytes()
         settings = settings_for(manifest, {}, where)
     except PluginError as error:

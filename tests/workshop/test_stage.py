@@ -74,8 +74,7 @@ def test_a_plugin_that_fails_is_said_and_quarantined() -> None:
 
 
 def test_a_new_plugin_needs_a_permit_and_the_stage_writes_it() -> None:
-    plugin = guest(component())
-    text = permit(plugin)
+    text = permit(guest(component()).manifest)
     assert 'principal == Plugin::"guest"' in text
     assert '["light"].contains(context.class)' in text
 

@@ -28,6 +28,7 @@ pub const Event = struct {
     next_targets: Values = .{},
     readings: Numbers = .{},
     reported: Values = .{},
+    started: bool = false,
     contacts: Flags = .{},
     sound_db: ?f64 = null,
     voice: ?f64 = null,
