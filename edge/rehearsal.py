@@ -41,7 +41,7 @@ Sense = Literal["camera", "microphone", "motion"]
 Ask = Callable[[Call, str, Now, int], Signal]
 """Asks one plugin, which keeps this state, as its thread would."""
 
-LOOK_S = 5.0
+NEVER_S = 1e9
 SMALLEST_S = 0.005
 WARM_UP_S = 120.0
 PLUGINS_S = 3600.0
@@ -68,7 +68,7 @@ class Happening:
 class Scene:
     """What comes from outside, in wall seconds. people: between `come` and `leave`.
 
-    senses: what tells of them; together they look every LOOK_S.
+    senses: what tells of them when they come and go, and does not fail meanwhile.
     """
 
     begin: float
@@ -150,6 +150,9 @@ def play(
     """
     if ask is None:
         settings = replace(settings, plugins={})
+    # Senses that say the same again and again would only cost time.
+    fusion = replace(settings.fusion, people_stale_s=NEVER_S, voice_stale_s=NEVER_S)
+    settings = replace(settings, fusion=fusion)
     stage = _Stage(settings, gate, meeting, next(iter(scenes.values())), ask)
     stage.prepare()
     return {name: stage.fork(scene).finish() for name, scene in scenes.items()}
@@ -169,7 +172,6 @@ class _Stage:
         self._meeting, self._scene, self._ask = meeting, scene, ask
         self._state, self._sequence = CoreState(), 0
         self._wall = scene.begin
-        self._look = inf
         self._shown: dict[str, Value] = {}
         self._phase = ""
         self._played = Played()
@@ -181,13 +183,13 @@ class _Stage:
         self._say(ClockChecked("rehearsal", True))
         # How it stood before is no news.
         self._played = Played()
+        self._say(*self._scene.look(self._wall))
         self._say(CalendarRead("rehearsal", (self._meeting,)))
         for skip in (start - HORIZON_S - 1.0, start - _early(self._core.settings)):
             if self._wall < skip:
                 self._wall = skip
                 self._say(Woke())
                 self._until(min(skip + WARM_UP_S, start - 1.0))
-        self._look = self._wall
         self._until(start - 1.0)
 
     def fork(self, scene: Scene) -> "_Stage":
@@ -208,18 +210,12 @@ class _Stage:
         return self._played
 
     def _until(self, end: float) -> None:
-        """Let time pass: what asks to be woken is, and the camera looks again and again."""
+        """Let time pass: what asks to be woken is."""
         while self._wall < end and not self._played.cut:
             due = self._wall + self._core.next_due(self._state, self._now) - self._now.mono
-            at = min(max(due, self._wall + SMALLEST_S), self._look, self._service, end)
-            self._wall = at
-            if at >= end:
-                return
-            if at < self._look:
+            self._wall = min(max(due, self._wall + SMALLEST_S), self._service, end)
+            if self._wall < end:
                 self._say(Woke())
-                continue
-            self._say(*self._scene.look(at))
-            self._look += LOOK_S
 
     @property
     def _service(self) -> float:
