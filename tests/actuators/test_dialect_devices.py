@@ -118,6 +118,18 @@ def test_it_follows_and_reports_in_the_rooms_units(world: World):
     assert world.health == ("ok", "")
 
 
+def test_a_room_that_comes_later_asks_how_the_device_is(world: World):
+    heard: list[str] = []
+    listener = Link("listener", world.broker.broker)
+    listener.subscribe("#", lambda topic, _b, _r: heard.append(topic))
+    listener.start()
+    world.stack.callback(listener.stop)
+    world.device()
+    until(lambda: world.case.state in heard)
+    world.begin()
+    until(lambda: world.reported == 0)
+
+
 def test_a_broker_that_forgets_everything_costs_nothing(world: World):
     world.begin()
     world.device()

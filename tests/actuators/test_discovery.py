@@ -189,6 +189,13 @@ def test_whatever_is_announced_only_sound_blocks_come_of_it(name, thing, place):
             msgspec.convert(tomllib.loads(block)["actuators"][0], ActuatorSection)
 
 
+@pytest.mark.parametrize("text", ["\x7f", '"', "\\", "\n[room]", "\u2028", "\U0001f600", "\x00"])
+def test_what_a_device_calls_on_is_written_as_toml_reads_it(text):
+    told = {**entity.announced("switch", "it"), "pl_on": text}
+    (block,) = blocks(find("homeassistant/switch/it/config", told))
+    assert tomllib.loads(block)["actuators"][0]["entity"]["payload_on"] == text
+
+
 @pytest.mark.parametrize("payload", [b"[" * 100_000, b"\xff", b"{", b"5", b"x" * 1_000_000])
 def test_what_is_no_announcement_is_counted(payload):
     for topic in (ZIGBEE, TASMOTA, "homeassistant/switch/x/config"):
