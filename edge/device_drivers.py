@@ -11,15 +11,18 @@ from edge.actuators.cec import CecPort, CecSettings
 from edge.actuators.devices import DeviceDriver
 from edge.actuators.driver import Driver
 from edge.actuators.follower import Follower
+from edge.actuators.late import Late, LatePort
 from edge.actuators.mixer.alsa import AlsaBackend
 from edge.actuators.mixer.port import Backend, MixerPort
 from edge.actuators.mixer.pulse import PulseBackend
+from edge.actuators.port import Port
 from edge.actuators.visca.camera import CameraPort, CameraSettings
-from edge.actuators.visca.link import PORT, CameraLink, UdpLink
+from edge.actuators.visca.link import PORT as UDP_PORT
+from edge.actuators.visca.link import CameraLink, UdpLink
 from edge.actuators.visca.tcp import PORT as TCP_PORT
 from edge.actuators.visca.tcp import TcpLink
 from edge.config import RoomConfig
-from edge.config_devices import ViscaSection
+from edge.config_devices import BacnetDeviceSection, ViscaSection
 from edge.config_schema import ActuatorSection
 from edge.contracts.signals import Signal
 
@@ -53,28 +56,48 @@ def bacnet(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
     used = [device for device in section.devices if _rows(config, "bacnet", device.name)]
     if not used:
         return None
-    from edge.actuators.bacnet.device import BacnetPort  # noqa: PLC0415 - half a second, 20 MB
-
-    stack = bacnet_stack(config)
-    followers = []
-    for device in used:
-        rows = _rows(config, "bacnet", device.name)
-        port = BacnetPort(
-            stack, [Point.parse(row.name, row.part, row.values) for row in rows],
-            section.priority, section.poll_s, device.address, device.instance,
-        )  # fmt: skip
-        name = f"driver:bacnet:{device.name}"
-        follower = Follower(name, device.name, _names(rows), port, post, wall=wall)
-        port.changed = follower.poke
-        followers.append(follower)
+    stack = Late(lambda: bacnet_stack(config))
+    followers = [_controller(config, device, stack, post, wall) for device in used]
     return DeviceDriver("driver:bacnet", followers, stack)
 
 
-def bacnet_stack(config: RoomConfig) -> "BacnetStack":
-    """Return the stack all devices share, not yet started."""
+def _controller(
+    config: RoomConfig,
+    device: BacnetDeviceSection,
+    stack: "Late[BacnetStack]",
+    post: Post,
+    wall: Wall,
+) -> Follower:
+    rows = _rows(config, "bacnet", device.name)
+    section = config.bacnet
+
+    def build() -> Port:
+        from edge.actuators.bacnet.device import BacnetPort  # noqa: PLC0415 - takes a while
+
+        port = BacnetPort(
+            stack.get(), [Point.parse(row.name, row.part, row.values) for row in rows],
+            section.priority, section.poll_s, device.address, device.instance,
+        )  # fmt: skip
+        port.changed = follower.poke
+        return port
+
+    late = LatePort(build, section.poll_s)
+    name = f"driver:bacnet:{device.name}"
+    follower = Follower(name, device.name, _names(rows), late, post, wall=wall)
+    return follower
+
+
+def bacnet_stack(config: RoomConfig, *, own_port: bool = True) -> "BacnetStack":
+    """Return the stack all devices share, not yet started.
+
+    own_port: as the room's process; else beside it, on any free port and without broadcasts.
+    """
     from edge.actuators.bacnet.stack import BacnetStack, StackSettings  # noqa: PLC0415
 
-    return BacnetStack(StackSettings(config.bacnet.address, config.bacnet.instance))
+    address = config.bacnet.address
+    if not own_port:
+        address = f"{address.partition(':')[0].partition('/')[0]}/32:0"
+    return BacnetStack(StackSettings(address, config.bacnet.instance))
 
 
 def mixer(config: RoomConfig, post: Post, wall: Wall) -> Driver | None:
@@ -120,7 +143,7 @@ def mixer_backend(config: RoomConfig, device: str) -> Backend:
 def camera_link(camera: ViscaSection) -> CameraLink:
     """Return the way to a camera as its table says."""
     if camera.transport == "udp":
-        return UdpLink(camera.host, camera.port or PORT)
+        return UdpLink(camera.host, camera.port or UDP_PORT)
     return TcpLink(camera.host, camera.port or TCP_PORT)
 
 

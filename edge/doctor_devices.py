@@ -65,7 +65,8 @@ def _controllers(config: RoomConfig) -> Iterator[Finding]:
     used = [d for d in config.bacnet.devices if _used(config, "bacnet", d.name)]
     if not used:
         return
-    stack = bacnet_stack(config)
+    # A device that is only known by its number answers to broadcasts alone, on the usual port.
+    stack = bacnet_stack(config, own_port=any(not device.address for device in used))
     stack.start()
     try:
         for device in used:
@@ -87,6 +88,8 @@ def _point(stack: "BacnetStack", device: BacnetDeviceSection, row: ActuatorSecti
         return Finding(title, False, str(error), advice)
     except ActuatorError as error:
         advice = "check [bacnet] address, and the device's address or instance"
+        if "already in use" in str(error):
+            advice = "the room itself holds the port: stop it to look, or ask its /healthz"
         return Finding(title, False, str(error), advice)
     return Finding(title, True, f"is {str(present)[:32]}, takes {slots} priorities")
 
