@@ -110,7 +110,7 @@ class Appliance:
         )
         self.plugins = PluginHost(
             self._found.runnable,
-            post,
+            self._offer,
             enabled=config.plugins.enabled,
             cache=self._found.cache,
             shelf=self._found.shelf,
@@ -145,6 +145,7 @@ class Appliance:
             self._clock,
             lambda: self.loop.state.room,
             self._newest_known(),
+            self._offer,
         )
 
         self.house = House(config, self.devices, lambda: self.loop.state, post, self._clock)
@@ -256,9 +257,12 @@ class Appliance:
         self.loop.core = build_core(self.settings)
 
     def _record(
-        self, rows: Sequence[tuple[str, str, Now, bytes]], release: Callable[[], None] | None
+        self,
+        rows: Sequence[tuple[str, str, Now, bytes]],
+        release: Callable[[], None] | None,
+        more: bool,
     ) -> None:
-        seq = self.journal.append([Row(*row) for row in rows], release)
+        seq = self.journal.append([Row(*row) for row in rows], release, more=more)
         self._since_snapshot += 1
         if self._since_snapshot >= SNAPSHOT_EVERY and seq:
             self._since_snapshot = 0
@@ -267,6 +271,9 @@ class Appliance:
     def _call(self, call: Call, now: Now, seed: int) -> None:
         name = call.plugin.removeprefix("plugin:")
         self.plugins.submit(PluginCall(name, (call.event,), now.wall, seed))
+
+    def _offer(self, signal: Signal) -> None:
+        self.loop.offer(signal)
 
     def _calendar_written(self, signal: Signal) -> None:
         self.inbox.post(signal)

@@ -1,5 +1,6 @@
 """The one bounded queue into the loop: edges in order, levels latest-wins and thinned."""
 
+import math
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
@@ -50,8 +51,8 @@ class Inbox:
         self._taker = 0
         self._in_a_row = 0
 
-    def post(self, signal: Signal) -> None:
-        """Hand a signal to the loop; after `close` it is ignored."""
+    def post(self, signal: Signal, *, wake: bool = True) -> None:
+        """Hand a signal to the loop; after `close` it is ignored. wake: whoever waits for one."""
         slot = level_slot(signal)
         with self._changed:
             if slot is None:
@@ -63,6 +64,25 @@ class Inbox:
                 if slot in self._levels:
                     OVERWRITTEN.inc()
                 self._levels[slot] = signal
+            if wake:
+                self._changed.notify_all()
+
+    @property
+    def edges(self) -> int:
+        """How many edges wait."""
+        return len(self._edges)
+
+    def wait(self, until: float) -> None:
+        """Return when there may be something to take, at `until`, when woken or closed."""
+        with self._changed:
+            now = self._mono()
+            ripe_at = self._ripe_at(now)
+            if not (self._closed or self._edges or ripe_at <= now or now >= until):
+                self._changed.wait(min(until, ripe_at, now + 60.0) - now)
+
+    def wake(self) -> None:
+        """Let whoever waits look anew."""
+        with self._changed:
             self._changed.notify_all()
 
     def take(self, until: float) -> Signal | None:
@@ -103,6 +123,16 @@ class Inbox:
         """Whether a poster has to wait; the thread that takes never does, as nobody else takes."""
         full = len(self._edges) >= EDGE_LIMIT and not self._closed
         return full and threading.get_ident() != self._taker
+
+    def _ripe_at(self, now: float) -> float:
+        """Return when a level may be taken or is found to say nothing new."""
+        earliest = math.inf
+        for name, signal in self._levels.items():
+            slot = self._slots.get(name)
+            if slot is None or (now - slot.taken_at < REFRESH_S and near(slot.last, signal)):
+                return now
+            earliest = min(earliest, slot.taken_at + THIN_S)
+        return earliest
 
     def _ripe(self, now: float) -> tuple[Signal | None, float]:
         """Return a level that may be taken now, and when the next one may be."""

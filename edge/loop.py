@@ -1,5 +1,10 @@
-"""The loop: the one thread that owns the room's state and the only caller of the pure parts."""
+"""The loop: the one owner of the room's state and the only caller of the pure parts.
 
+Its thread takes what was posted and wakes when time alone changes something. Who offers a signal
+while it rests takes the step in its place: one at a time, in the inbox's order.
+"""
+
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +37,8 @@ DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
 IDLE_S = 30.0
 FAILED_S = 1.0
+OFFERS_IN_A_ROW = 64
+"""Steps that one offer takes at most: who offers has work of its own."""
 TICK_S = 0.005
 """A wake-up is never asked for sooner: a pure part that errs cannot make the loop spin."""
 
@@ -40,9 +47,12 @@ class Record(Protocol):
     """The journal as the loop sees it: rows in, `release` called once they are durable."""
 
     def __call__(
-        self, rows: Sequence[tuple[str, str, Now, bytes]], release: Callable[[], None] | None
+        self,
+        rows: Sequence[tuple[str, str, Now, bytes]],
+        release: Callable[[], None] | None,
+        more: bool,
     ) -> None:
-        """Keep rows of (kind, id, now, body)."""
+        """Keep rows of (kind, id, now, body); more: others are about to follow from these."""
         ...
 
 
@@ -82,6 +92,10 @@ class Loop:
         self._boot = 0
         self.beat = clock().mono
         """Monotonic instant at which the loop last asked for a signal: it lives."""
+        self._turn = threading.Lock()
+        """Held by whoever takes a step: the state has one owner at a time."""
+        self._running = self._wanted = False
+        self._asked, self._soonest = math.inf, TICK_S
         self._thread = threading.Thread(target=self._run, name="loop")
 
     def start(self, boot: int, config_hash: str) -> None:
@@ -95,25 +109,62 @@ class Loop:
         self._inbox.close()
         if self._thread.is_alive():
             self._thread.join(timeout=1.0)
+        if self._turn.acquire(timeout=1.0):
+            self._turn.release()
+
+    def offer(self, signal: Signal) -> None:
+        """Post a signal and, if the loop rests, take its step here and now.
+
+        To wake the loop's thread costs as much as the step. Call it without a lock that a port,
+        or whoever a port waits for, needs.
+        """
+        if not self._running:
+            self._inbox.post(signal)
+            return
+        self._inbox.post(signal, wake=False)
+        left, early = OFFERS_IN_A_ROW, False
+        # Whoever is at it looks once more behind us; who waits for its turn goes first.
+        while (
+            left and self._inbox.edges and not self._wanted and self._turn.acquire(blocking=False)
+        ):
+            try:
+                while left and not self._wanted and self._take():
+                    left -= 1
+                early = self._due(self._clock(), TICK_S) < self._asked - TICK_S
+            finally:
+                self._turn.release()
+        if early or not left:
+            self._inbox.wake()
 
     def _run(self) -> None:
-        soonest = TICK_S
+        self._running = True
         while True:
             now = self._clock()
-            self.beat = now.mono
-            signal = self._inbox.take(self._due(now, soonest))
-            if signal is None:
-                if self._inbox.closed:
-                    return
-                signal = Woke()
-            soonest = TICK_S
-            try:
-                self.handle(signal, self._clock())
-            except Exception:
-                # A defect in a pure part costs this one signal, never the room.
-                FAILED.labels(type(signal).__name__).inc()
-                log.exception("step failed", signal=type(signal).__name__)
-                soonest = FAILED_S
+            self.beat, seen = now.mono, self.state
+            self._asked = self._due(now, self._soonest)
+            self._inbox.wait(self._asked)
+            if self._inbox.closed:
+                return
+            self._wanted = True
+            with self._turn:
+                self._wanted = False
+                late = self._clock().mono >= self._asked and self.state is seen
+                self._take(Woke() if late else None)
+
+    def _take(self, otherwise: Signal | None = None) -> bool:
+        """Take a signal through its step, `otherwise` where none waits; False for neither."""
+        signal = self._inbox.take(-math.inf) or otherwise
+        if signal is None:
+            return False
+        self._soonest = TICK_S
+        try:
+            self.handle(signal, self._clock())
+        except Exception:
+            # A defect in a pure part costs this one signal, never the room.
+            FAILED.labels(type(signal).__name__).inc()
+            log.exception("step failed", signal=type(signal).__name__)
+            self._soonest = FAILED_S
+        return True
 
     def _due(self, now: Now, soonest: float) -> float:
         try:
@@ -141,7 +192,7 @@ class Loop:
         if outcome.decision is not None:
             DECISIONS.inc()
             rows.append(("decision", f"{ident}.d", now, encode_decision(outcome.decision)))
-        self._ports.record(rows, self._handout.promise(outcome))
+        self._ports.record(rows, self._handout.promise(outcome), bool(outcome.calls))
         if not self.state.room.journaled:
             self._handout.hurry()
         for call in outcome.calls:

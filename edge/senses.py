@@ -46,7 +46,9 @@ class Senses:
         clock: Callable[[], Now],
         room: Callable[[], RoomState],
         newest_known: float,
+        offer: Post,
     ) -> None:
+        """offer: what may take the step itself, on the thread that brings the signal."""
         self._consent: Consent = "all"
         self.refused: list[tuple[str, str]] = []
         """Sources that cannot run, and why."""
@@ -54,7 +56,7 @@ class Senses:
         self.camera = self._guarded("camera", lambda: _camera(config, post))
         self.microphone = self._guarded("microphone", lambda: _microphone(config, post))
         self.occupancy = self._guarded("occupancy", lambda: _occupancy(config, post, clock, room))
-        nodes = NodeSource("nodes", devices, config.room.id, config.nodes, post)
+        nodes = NodeSource("nodes", devices, config.room.id, config.nodes, offer)
         found = (self.clock, self.camera, self.microphone, self.occupancy, nodes)
         self._sources = [source for source in found if source is not None]
 

@@ -43,7 +43,7 @@ class Notes:
     def __init__(self):
         self.rows, self.releases, self.out, self.calls, self.watched = [], [], [], [], []
 
-    def record(self, rows, release):
+    def record(self, rows, release, more):
         self.rows += rows
         if release is not None:
             self.releases.append(release)

@@ -42,7 +42,13 @@ class AbsentJournal:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=False)
 
-    def append(self, _rows: Sequence[Row], _release: Callable[[], None] | None = None) -> int:
+    def append(
+        self,
+        _rows: Sequence[Row],
+        _release: Callable[[], None] | None = None,
+        *,
+        more: bool = False,  # noqa: ARG002
+    ) -> int:
         """Lose the rows; what hangs on them is never released."""
         return 0
 

@@ -32,6 +32,7 @@ COMMITS = Histogram(
 GROUP_LIMIT = 2_000
 LINGER_S = 0.005
 """Rows that nobody waits for wait this long for those that follow from them: one sync, not two."""
+IDLE_S = 1.0
 MEMORY_ROWS = 100_000
 MEMORY_BYTES = 64 * 1024 * 1024
 CURSOR_S = 0.5
@@ -91,6 +92,7 @@ class Journal:
         self._hanging = False
         self._stopping = False
         self._hurry = False
+        self._told = False
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._changed = threading.Condition()
         self._backoff = Backoff(first=0.1, cap=5.0)
@@ -98,12 +100,15 @@ class Journal:
 
     # What any thread may call.
 
-    def append(self, rows: Sequence[Row], release: Release | None = None) -> int:
+    def append(
+        self, rows: Sequence[Row], release: Release | None = None, *, more: bool = False
+    ) -> int:
         """Take rows without blocking; return the last one's seq, or 0 when memory is full.
 
         `release` is called on the journal's thread once the rows are durable; never when they are
         lost, which is counted and told by a "note" row as soon as there is room again. Rows with a
-        release are written at once, others within LINGER_S.
+        release are written at once, others within LINGER_S, or when `more` are about to follow
+        from them, with those, within IDLE_S.
         """
         for row in rows:
             check(row)
@@ -116,7 +121,7 @@ class Journal:
                 return 0
             if self._lost and rows:
                 rows, self._lost = (lost_note(rows[0], self._lost), *rows), 0
-            return self._hold(_Entry(tuple(rows), release, size, self._mono()))
+            return self._hold(_Entry(tuple(rows), release, size, self._mono()), more)
 
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
@@ -131,9 +136,11 @@ class Journal:
                 self._hanging = True
                 self._tell(f"{self.path}: the disk has not answered for {waits:.0f} s: check it")
 
-    def _hold(self, entry: _Entry) -> int:
+    def _hold(self, entry: _Entry, more: bool = False) -> int:
         urgent = entry.release is not None
-        if urgent or not self._entries:
+        if urgent or not (more or self._told):
+            # To wake a thread costs more than all the rest of this.
+            self._told = True
             self._hurry = self._hurry or urgent
             self._changed.notify_all()
         self._entries.append(entry)
@@ -234,10 +241,11 @@ class Journal:
         with self._changed:
             while not self._entries and not self._stopping:
                 before = self._cursor_moved
-                self._changed.wait(CURSOR_S if before else None)
+                self._changed.wait(CURSOR_S if before else IDLE_S)
                 if before:
                     break
             self._linger()
+            self._told = False
             entries: list[_Entry] = []
             rows = 0
             for entry in self._entries:

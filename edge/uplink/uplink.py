@@ -130,8 +130,10 @@ class Uplink:
 
     def poke(self) -> None:
         """New rows are durable."""
-        with self._changed:
-            self._changed.notify_all()
+        # To wake a thread is the dearest part of a commit: not while nothing can be sent.
+        if self._up:
+            with self._changed:
+                self._changed.notify_all()
 
     def start(self) -> None:
         """Begin to send as soon as the link is up."""
