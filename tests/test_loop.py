@@ -43,7 +43,7 @@ class Notes:
     def __init__(self):
         self.rows, self.releases, self.out, self.calls, self.watched = [], [], [], [], []
 
-    def record(self, rows, release, more):
+    def record(self, rows, release, _more):
         self.rows += rows
         if release is not None:
             self.releases.append(release)
@@ -262,3 +262,81 @@ def test_it_wakes_itself_when_a_part_is_due(loop, notes, inbox):
     until(lambda: loop.state.given["light.main"].value == 25)
     until(lambda: loop.state.given["light.main"].value == 0)
     assert Woke() in notes.signals()
+
+
+def test_what_is_offered_while_the_loop_rests_is_taken_where_it_is_offered(loop, notes):
+    where = []
+    taken = notes.record
+
+    def record(*row):
+        where.append(threading.current_thread().name)
+        taken(*row)
+
+    loop._ports = replace(loop._ports, record=record)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    for number in range(50):
+        loop.offer(SourceChanged(f"s{number}", "ok"))
+        # At once, unless the loop's own thread was at it just then.
+        until(lambda n=number: f"s{n}" in [s.source for s in notes.signals()])
+    assert threading.current_thread().name in where
+
+
+def test_what_many_threads_offer_and_post_is_taken_once_and_in_each_ones_order(loop, notes, inbox):
+    loop.start(1, "hash")
+
+    def bring(name, hand_in):
+        for number in range(200):
+            hand_in(SourceChanged(f"{name}/{number}", "ok"))
+
+    ways = {"a": loop.offer, "b": loop.offer, "c": loop.offer, "d": inbox.post}
+    threads = [threading.Thread(target=bring, args=way) for way in ways.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    until(lambda: len(notes.signals()) >= 801)
+    brought = [s.source.split("/") for s in notes.signals() if isinstance(s, SourceChanged)]
+    for name in ways:
+        assert [int(n) for who, n in brought if who == name] == list(range(200))
+    ids = [int(ident.rsplit("-", 1)[1]) for kind, ident, _, _ in notes.rows if kind == "signal"]
+    assert ids == sorted(set(ids))
+
+
+def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):
+    inside, go_on = threading.Event(), threading.Event()
+
+    def watch(signal, *_):
+        if signal == SourceChanged("slow", "ok"):
+            inside.set()
+            go_on.wait(10)
+
+    loop._ports = replace(loop._ports, watch=watch)
+    loop.start(1, "hash")
+    slow = threading.Thread(target=loop.offer, args=(SourceChanged("slow", "ok"),))
+    slow.start()
+    assert inside.wait(10)
+    loop.offer(SourceChanged("next", "ok"))
+    assert "next" not in [s.source for s in notes.signals()]
+    go_on.set()
+    slow.join(10)
+    until(lambda: "next" in [s.source for s in notes.signals()])
+
+
+def test_what_a_step_elsewhere_makes_due_sooner_wakes_the_loop(loop, notes):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(ClockChecked("clock", True))
+    soon = meeting(start=clock().wall - EPOCH + 600.3)
+    loop.offer(CalendarRead("calendar", (soon,)))
+    # It opens for check-in in 0.3 s; without being woken the loop would sleep for 30 s.
+    until(lambda: loop.state.lives["m1/"].phase == "open", 10)
+
+
+def test_a_defect_on_a_thread_that_offers_costs_that_signal_only(loop, notes):
+    loop.core.broken = ("PeopleCounted",)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(PeopleCounted("camera", 1))
+    loop.offer(SourceChanged("after", "ok"))
+    until(lambda: "after" in [s.source for s in notes.signals()])

@@ -307,3 +307,15 @@ def test_rows_nobody_waits_for_become_durable_by_themselves(tmp_path: Path) -> N
     with running(tmp_path / "j.db") as journal:
         journal.append([row(1)])
         until(lambda: journal.head == 1)
+
+
+def test_rows_that_others_follow_from_wait_for_these_and_not_for_ever(tmp_path: Path) -> None:
+    with running(tmp_path / "journal.db") as journal:
+        commits: list[int] = []
+        journal.when_committed(lambda: commits.append(journal.head))
+        journal.append([row(1)], more=True)
+        journal.append([row(2)], lambda: None)
+        assert journal.flush(5)
+        assert commits == [2]
+        journal.append([row(3)], more=True)
+        until(lambda: journal.head == 3, 10)
