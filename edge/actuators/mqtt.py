@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 from prometheus_client import Counter
@@ -14,6 +13,7 @@ from edge.actuators.mqtt_device import MqttDevice
 from edge.contracts.base import ContractError, Value
 from edge.contracts.commands import Command
 from edge.contracts.signals import DeviceReported, Signal
+from edge.process.mqtt_port import MqttPort
 
 log = structlog.get_logger()
 
@@ -33,33 +33,6 @@ TRIES = 3
 RESEND_CAP_S = 60.0
 TICK_S = 0.1
 REFUSED = 0x80
-
-
-class MqttPort(Protocol):
-    """The part of a link this driver needs."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether messages get out."""
-        ...
-
-    def subscribe(
-        self, topic_filter: str, handler: Callable[[str, bytes, bool], None], qos: int = 1
-    ) -> None:
-        """Call handler(topic, payload, retained) for what matches."""
-        ...
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        on_ack: Callable[[int], None] | None = None,
-    ) -> bool:
-        """Hand a message over; False when there is no connection."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

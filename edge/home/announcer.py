@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 import msgspec
 import structlog
@@ -14,6 +13,7 @@ from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.topics import HOME
 from edge.contracts.wire import HomeMessage
 from edge.home.about import AUTOMATION, RELEASE, About, asked
+from edge.process.mqtt_port import MqttPort
 from edge.process.rate import RateLimit
 
 log = structlog.get_logger()
@@ -33,32 +33,6 @@ FORGOTTEN_LIMIT = 500
 SWITCH = GateRule("automation", values=("on", "off"))
 
 _encoder = msgspec.json.Encoder()
-
-
-class MqttPort(Protocol):
-    """The part of a link the announcer needs."""
-
-    def subscribe(
-        self, topic_filter: str, handler: Callable[[str, bytes, bool], None], qos: int = 1
-    ) -> None:
-        """Call handler(topic, payload, retained) for what matches."""
-        ...
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 1,
-        retain: bool = False,
-        on_ack: Callable[[int], None] | None = None,
-    ) -> bool:
-        """Hand a message over; False when there is no connection."""
-        ...
-
-    def when_up(self, listener: Callable[[], None]) -> None:
-        """Call after every (re)connection."""
-        ...
 
 
 def last_will(about: About) -> tuple[str, bytes]:
