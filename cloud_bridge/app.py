@@ -159,22 +159,24 @@ class IngestProcess:
 
 
 class ReconcileProcess:
-    """`roomkeeper-cloud reconcile`."""
+    """`roomkeeper-cloud reconcile`; `instance` tells it from others on the same database."""
 
-    def __init__(self, config: CloudConfig) -> None:
+    def __init__(self, config: CloudConfig, instance: str = "", health_port: int = 0) -> None:
         self._config = config
         self._store = Store(config.store.url)
-        self._link = Link(f"{config.name}-reconcile", broker_of(config))
+        name = f"{config.name}-reconcile{f'-{instance}' if instance else ''}"
+        self._link = Link(name, broker_of(config))
         self._provider = provider_of(config)
         self._reconciler = Reconciler(
-            f"{config.name}-reconcile",
+            name,
             self._provider,
             MachineStore(self._store),
             RecordStore(self._store),
             self._link,
             templates_of(config),
         )
-        self._health = HealthServer(LOOPBACK, config.health.reconcile_port, self._reconciler.status)
+        port = health_port or config.health.reconcile_port
+        self._health = HealthServer(LOOPBACK, port, self._reconciler.status)
 
     def start(self) -> None:
         """Begin to compare what is wanted with what there is."""

@@ -1,5 +1,6 @@
 """roomkeeper-cloud: run the service's processes, check them, and look at the machines."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from cloud_bridge.config import CloudConfig, ConfigError, load_cloud
 from cloud_bridge.store.base import StoreError
 from edge.process import logs, stop
 
+INSTANCE = re.compile(r"[a-z0-9_-]{0,32}")
 CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -55,12 +57,25 @@ def ingest(config: Path) -> None:
 
 @main.command()
 @CONFIG
-def reconcile(config: Path) -> None:
-    """Run the machines that rooms want, described by CONFIG, until SIGTERM or Ctrl-C."""
+@click.option(
+    "--instance",
+    default="",
+    metavar="NAME",
+    help="Tells this reconciler from others that share the database; the same at each start.",
+)
+@click.option("--health-port", default=0, help="Its health page, if not the one of CONFIG.")
+def reconcile(config: Path, instance: str, health_port: int) -> None:
+    """Run the machines that rooms want, described by CONFIG, until SIGTERM or Ctrl-C.
+
+    Several may run at once on one PostgreSQL, each with a name of its own; the work of one that
+    died is taken over by the others within 30 s.
+    """
     from cloud_bridge.app import ReconcileProcess  # noqa: PLC0415
 
+    if not INSTANCE.fullmatch(instance):
+        raise Failure(f"--instance {instance!r}: up to 32 of a-z, 0-9, - and _")
     settings = _config(config)
-    _run("reconcile", settings, ReconcileProcess)
+    _run("reconcile", settings, lambda each: ReconcileProcess(each, instance, health_port))
 
 
 @main.command()

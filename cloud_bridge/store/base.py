@@ -15,6 +15,8 @@ from sqlalchemy.sql.dml import Insert
 from cloud_bridge.store.tables import metadata
 
 BUSY_MS = 5000
+TABLES_LOCK = 7_360_175
+"""Any number that nobody else locks in the same database."""
 
 
 class StoreError(Exception):
@@ -38,6 +40,9 @@ class Store:
             event.listen(self._engine, "begin", _begin_sqlite)
         self._reader = self._engine.execution_options(reads_only=True)
         with self.begin() as connection:
+            if not self.sqlite:
+                # Processes that start at once would each find no table and make it.
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})"))
             metadata.create_all(connection)
             found = {column["name"] for column in inspect(connection).get_columns("events")}
         if "journal" not in found:

@@ -92,9 +92,10 @@ class MachineStore:
                     index_elements=["key"],
                     set_={"owner": owner, "until": now + seconds},
                     where=free,
-                )
+                ).returning(claims.c.key)
             )
-            return bool(taken.rowcount)
+            # Not the count of rows: PostgreSQL's driver does not know it here.
+            return taken.first() is not None
 
     def release(self, owner: str, key: str | None = None) -> None:
         """Give back one key, or all of an owner that starts again."""

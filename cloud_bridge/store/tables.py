@@ -4,28 +4,49 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Dialect,
     Float,
     Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
+    TypeDecorator,
 )
 
 metadata = MetaData()
 
-ROOM = String(128)
-KEY = String(64)
+
+class Text(TypeDecorator[str]):
+    """A text of bounded length, cut to it and freed of NUL, which PostgreSQL refuses.
+
+    SQLite takes both: what one database keeps, the other keeps too, and no row blocks its batch.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self._length = length
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Return what is stored."""
+        return None if value is None else value.replace("\0", "")[: self._length]
+
+
+ROOM = Text(128)
+KEY = Text(64)
 NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 events = Table(
     "events",
     metadata,
     Column("room", ROOM, primary_key=True),
-    Column("journal", String(64), primary_key=True),
+    Column("journal", Text(64), primary_key=True),
     Column("sequence", NUMBER, primary_key=True, autoincrement=False),
-    Column("id", String(256), nullable=False),
-    Column("type", String(128), nullable=False),
+    Column("id", Text(256), nullable=False),
+    Column("type", Text(128), nullable=False),
     Column("received", Float, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
@@ -38,14 +59,14 @@ rooms = Table(
     Column("stored", NUMBER, nullable=False, default=0),
     Column("online", Boolean, nullable=False, default=False),
     Column("seen", Float, nullable=False, default=0.0),
-    Column("version", String(64), nullable=False, default=""),
+    Column("version", Text(64), nullable=False, default=""),
 )
 
 journals = Table(
     "journals",
     metadata,
     Column("room", ROOM, primary_key=True),
-    Column("journal", String(64), primary_key=True),
+    Column("journal", Text(64), primary_key=True),
     # Every row up to here is stored; later ones may be, behind a gap.
     Column("stored", NUMBER, nullable=False, default=0),
     Column("heard", Float, nullable=False, default=0.0),
@@ -64,8 +85,8 @@ dead_letters = Table(
     "dead_letters",
     metadata,
     Column("number", NUMBER, primary_key=True, autoincrement=True),
-    Column("topic", String(512), nullable=False),
-    Column("reason", String(512), nullable=False),
+    Column("topic", Text(512), nullable=False),
+    Column("reason", Text(512), nullable=False),
     Column("at", Float, nullable=False),
     Column("payload", LargeBinary, nullable=False),
 )
@@ -77,7 +98,7 @@ attempts = Table(
     Column("attempts", Integer, nullable=False),
     Column("not_before", Float, nullable=False),
     Column("given_up", Boolean, nullable=False),
-    Column("reason", String(512), nullable=False),
+    Column("reason", Text(512), nullable=False),
 )
 
 # Questions to a person about costly machines, and the answers, which are kept to be looked up.
@@ -85,15 +106,15 @@ approvals = Table(
     "approvals",
     metadata,
     Column("key", KEY, primary_key=True),
-    Column("state", String(16), nullable=False),
+    Column("state", Text(16), nullable=False),
     Column("deadline", Float, nullable=False),
-    Column("meeting", String(1024), nullable=False),
-    Column("template", String(128), nullable=False),
+    Column("meeting", Text(1024), nullable=False),
+    Column("template", Text(128), nullable=False),
     Column("cost", Float, nullable=False),
     Column("asked", Float, nullable=False),
     Column("answered", Float, nullable=False, default=0.0),
-    Column("who", String(64), nullable=False, default=""),
-    Column("reason", String(512), nullable=False, default=""),
+    Column("who", Text(64), nullable=False, default=""),
+    Column("reason", Text(512), nullable=False, default=""),
 )
 
 # Seconds from the request for a machine to its answer, or to giving up on one.
@@ -101,7 +122,7 @@ boots = Table(
     "boots",
     metadata,
     Column("number", NUMBER, primary_key=True, autoincrement=True),
-    Column("template", String(128), nullable=False),
+    Column("template", Text(128), nullable=False),
     Column("at", Float, nullable=False),
     Column("seconds", Float, nullable=False),
 )
@@ -127,7 +148,7 @@ claims = Table(
     "claims",
     metadata,
     Column("key", KEY, primary_key=True),
-    Column("owner", String(128), nullable=False),
+    Column("owner", Text(128), nullable=False),
     Column("until", Float, nullable=False),
 )
 
@@ -136,12 +157,12 @@ steps = Table(
     "steps",
     metadata,
     Column("key", KEY, primary_key=True),
-    Column("phase", String(16), primary_key=True),
+    Column("phase", Text(16), primary_key=True),
     Column("room", ROOM, primary_key=True),
-    Column("meeting", String(1024), nullable=False),
-    Column("template", String(128), nullable=False),
+    Column("meeting", Text(1024), nullable=False),
+    Column("template", Text(128), nullable=False),
     Column("at", Float, nullable=False),
-    Column("detail", String(512), nullable=False),
+    Column("detail", Text(512), nullable=False),
 )
 
 # What the rows of a room up to `sequence` add up to.
@@ -156,9 +177,9 @@ live = Table(
 users = Table(
     "users",
     metadata,
-    Column("name", String(64), primary_key=True),
-    Column("password", String(256), nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("name", Text(64), primary_key=True),
+    Column("password", Text(256), nullable=False),
+    Column("role", Text(16), nullable=False),
     Column("must_change", Boolean, nullable=False),
     Column("changed", Float, nullable=False),
 )
@@ -167,8 +188,8 @@ sessions = Table(
     "sessions",
     metadata,
     # The SHA-256 of what the browser holds: the file alone opens nothing.
-    Column("digest", String(64), primary_key=True),
-    Column("name", String(64), nullable=False),
+    Column("digest", Text(64), primary_key=True),
+    Column("name", Text(64), nullable=False),
     Column("expires", Float, nullable=False),
 )
 

@@ -6,6 +6,7 @@ import pytest
 from cloud_bridge.vms.guest.build import build
 from tests.world.libvirtd import Libvirtd
 from tests.world.mosquitto import Mosquitto
+from tests.world.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,6 +20,22 @@ def broker() -> Iterator[Mosquitto]:
 @pytest.fixture(scope="session")
 def guest() -> Path:
     return build(ROOT / "build" / "guest")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/cloud.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    server.empty()
+    return server.url
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ guest = "{root}/build/guest"
 [broker]
 port = {broker}
 [store]
-url = "cloud.db"
+url = "{store}"
 [provider]
 uri = "{uri}"
 [templates.small]
@@ -50,7 +50,12 @@ def new_key() -> str:
 
 
 def write_config(
-    folder: Path, broker: int, uri: str, name: str = "site", grace: float = 1.0
+    folder: Path,
+    broker: int,
+    uri: str,
+    name: str = "site",
+    grace: float = 1.0,
+    store: str = "cloud.db",
 ) -> Path:
     path = folder / "cloud.toml"
     path.write_text(
@@ -60,6 +65,7 @@ def write_config(
             broker=broker,
             uri=uri,
             grace=grace,
+            store=store,
             ingest=free_port(),
             reconcile=free_port(),
         )
@@ -70,17 +76,18 @@ def write_config(
 class Running:
     """`roomkeeper-cloud COMMAND CONFIG` as a process of its own."""
 
-    def __init__(self, command: str, config: Path) -> None:
+    def __init__(self, command: str, config: Path, *options: str) -> None:
         self._command = command
+        self._options = options
         self._config = config
-        self.log = config.parent / f"{command}.log"
+        self.log = config.parent / "{}.log".format("".join((command, *options)))
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         program = Path(sys.executable).parent / "roomkeeper-cloud"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(program), self._command, str(self._config)],
+                [str(program), self._command, str(self._config), *self._options],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,

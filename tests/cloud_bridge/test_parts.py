@@ -22,8 +22,8 @@ def nobody() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[MachineStore]:
-    opened = Store(f"sqlite:///{tmp_path}/s.db")
+def store(database: str) -> Iterator[MachineStore]:
+    opened = Store(database)
     yield MachineStore(opened)
     opened.close()
 

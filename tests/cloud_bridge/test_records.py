@@ -1,11 +1,11 @@
 """What plans rest on, in a real database."""
 
+import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from cloud_bridge.store import RecordStore, Store
+from cloud_bridge.store import RecordStore, Store, StoreError
 from cloud_bridge.store.records import ANSWERS_KEPT_S, BOOTS_KEPT
 from cloud_bridge.types import Approval, Ask
 
@@ -13,8 +13,8 @@ ASK = Ask("k", 100.0, "m", "small", 12.5)
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[RecordStore]:
-    store = Store(f"sqlite:///{tmp_path}/cloud.db")
+def records(database: str) -> Iterator[RecordStore]:
+    store = Store(database)
     yield RecordStore(store)
     store.close()
 
@@ -64,3 +64,28 @@ def test_when_a_key_was_first_wanted_is_kept_while_it_is_wanted(records: RecordS
     assert records.heard({"b", "c"}, 20.0) == {"b": 10.0, "c": 20.0}
     assert records.heard({"a"}, 30.0) == {"a": 30.0}
     assert records.heard((), 40.0) == {}
+
+
+def test_processes_that_start_at_once_share_the_tables(database: str) -> None:
+    failed: list[Exception] = []
+
+    def start() -> None:
+        try:
+            Store(database).close()
+        except StoreError as error:
+            failed.append(error)
+
+    starts = [threading.Thread(target=start) for _ in range(6)]
+    for one in starts:
+        one.start()
+    for one in starts:
+        one.join(60)
+    assert failed == []
+
+
+def test_a_text_no_database_takes_whole_is_cut_and_blocks_nothing(records: RecordStore) -> None:
+    records.ask(ASK, 10.0)
+    assert records.answer("k", yes=True, who="a\0b", reason="why" * 900, now=20.0)
+    answered = records.approvals()[0]
+    assert (answered.who, len(answered.reason)) == ("ab", 512)
+    assert not records.answer("\0", yes=True, who="x", reason="", now=20.0)

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 PACKAGES="mosquitto libvirt-daemon-system libvirt-dev libvirt-clients libvirt-daemon-driver-qemu
   qemu-system-x86 dnsmasq-base pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins libasound2-dev
-  alsa-utils busybox-static linux-image-cloud-amd64 espeak-ng sox python3-venv
+  alsa-utils postgresql busybox-static linux-image-cloud-amd64 espeak-ng sox python3-venv
   python3-dev gcc pkg-config iproute2 procps chromium fonts-dejavu-core"
 PYTHON=${PYTHON:-/usr/bin/python3}
 LOG=build/bootstrap.log
@@ -59,7 +59,7 @@ release_services() {
   if [ -n "$(trap -p EXIT)" ]; then as_root rm -f "$POLICY"; trap - EXIT; fi
   # Nor at the next boot of this machine.
   if [ -d /run/systemd/system ]; then
-    for unit in mosquitto.service libvirtd.service libvirtd.socket libvirt-guests.service; do
+    for unit in mosquitto.service libvirtd.service libvirtd.socket libvirt-guests.service postgresql.service; do
       as_root systemctl disable --now "$unit" >>"$LOG" 2>&1 || true
     done
   fi

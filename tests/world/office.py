@@ -135,9 +135,9 @@ def key_of(one: Meeting) -> str:
 class Office:
     """The admin page over its own store, with a clock that tests turn."""
 
-    def __init__(self, folder: Path, options: Options | None = None) -> None:
+    def __init__(self, folder: Path, options: Options | None = None, url: str = "") -> None:
         self.wall, self.mono = EPOCH, 5000.0
-        self.url = f"sqlite:///{folder / 'cloud.db'}"
+        self.url = url or f"sqlite:///{folder / 'cloud.db'}"
         self.store = Store(self.url)
         self.events, self.looks = EventStore(self.store), LookStore(self.store)
         self.machines, self.users = MachineStore(self.store), UserStore(self.store)

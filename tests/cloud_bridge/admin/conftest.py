@@ -7,6 +7,6 @@ from tests.world.office import Office
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    with Office(tmp_path) as opened:
+def office(tmp_path: Path, database: str) -> Iterator[Office]:
+    with Office(tmp_path, url=database) as opened:
         yield opened
