@@ -1,6 +1,9 @@
 """What changed between two states, in words for people. Pure."""
 
+from collections.abc import Sequence
+
 from edge.decide.core import CoreState
+from edge.decide.intents import Intent, choice
 from edge.decide.modes import BY_NAME
 from edge.fusion.state import RoomState
 
@@ -11,6 +14,18 @@ def changes(before: CoreState, after: CoreState) -> tuple[str, ...]:
         *_presence(before.room, after.room), *_lives(before, after), *_room(before, after),
         *_modes(before, after),
     )  # fmt: skip
+
+
+def unserved(before: CoreState, after: CoreState, intents: Sequence[Intent]) -> tuple[str, ...]:
+    """Return one line for each intent that a new meeting asks for and does not get."""
+    if before.lives is after.lives:
+        return ()
+    return tuple(
+        f"meeting {life.meeting.uid}: without {name}: {why}"
+        for key, life in after.lives.items()
+        if key not in before.lives
+        for name, why in choice(life.meeting, intents).left_out.items()
+    )
 
 
 def _presence(before: RoomState, after: RoomState) -> list[str]:

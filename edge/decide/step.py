@@ -17,7 +17,7 @@ from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
 from edge.decide.facts import facts, told
 from edge.decide.leases import Wanted
-from edge.decide.notes import changes
+from edge.decide.notes import changes, unserved
 from edge.decide.policy import Context, Policy
 from edge.decide.rights import allowed_rules, allowed_wish
 from edge.decide.schedule import SOURCE, machine_proposals, machines, schedule
@@ -94,8 +94,9 @@ class Core:
         starts, kept = promises.watch(state.starts, lives, settings.intents, view)
         if starts is not state.starts:
             after = replace(after, starts=starts)
+        notes = (*changes(state, after), *unserved(state, after, settings.intents))
         decision = _decision(
-            state, after, situation, result, verdicts, writes, snapshot, kept, ident
+            notes, after, situation, result, verdicts, writes, snapshot, kept, ident
         )
         return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
 
@@ -178,7 +179,7 @@ def _write(effect: Effect, ident: str) -> CalendarWrite:
 
 
 def _decision(
-    before: CoreState,
+    notes: tuple[str, ...],
     after: CoreState,
     situation: Situation,
     result: Award,
@@ -188,7 +189,6 @@ def _decision(
     kept: tuple[Promise, ...],
     ident: str,
 ) -> Decision | None:
-    notes = changes(before, after)
     if not (notes or result.commands or verdicts or writes or snapshot or kept):
         return None
     presence = after.room.presence

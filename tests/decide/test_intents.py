@@ -67,6 +67,16 @@ def test_what_excludes_another_is_left_out_and_says_so():
     assert choice(meeting(categories=("d", "w")), ALL).matched == {"warm": "#w", "dark": "#d"}
 
 
+def test_what_a_meeting_asks_for_and_does_not_get_is_said_once():
+    room = Room(replace(SETTINGS, intents=ALL))
+    said = room.calendar(meeting(categories=("d", "b"))).decision.notes
+    assert "meeting m1: without dark: #d cannot go with bright, which is declared first" in said
+    room.calendar(meeting(categories=("d", "b"), title="Moved"))
+    room.wait(1200, NOBODY)
+    notes = [note for d in room.decisions() for note in d.notes if "without dark" in note]
+    assert len(notes) == 1
+
+
 def test_an_intent_is_found_again_by_the_name_in_a_decision():
     assert named("bright", ALL) is BRIGHT
     assert named("bright+warm", ALL) == choose(meeting(categories=("b", "w")), ALL)

@@ -201,6 +201,13 @@ def test_a_policy_that_cannot_be_used_leaves_schedule_and_safety(text):
         assert verdict.reason == policy.broken
 
 
+def test_a_broken_policy_leaves_no_usable_number_to_the_gate():
+    for priority in PRIORITIES:
+        verdict = ask(Policy("permit("), "x", math.nan, priority=priority)
+        assert verdict.allowed is (priority in ("safety", "schedule"))
+        assert verdict.rule == "policy-broken"
+
+
 @pytest.mark.parametrize(
     "name",
     [
