@@ -125,6 +125,7 @@ def unhealthy(port):
         return None
 
 
+@pytest.mark.slow
 def test_devices_rest_where_the_room_says_keep_what_hands_set_and_are_given_back(house):
     process, ports, sound, folder = house
     building = Management(f"127.0.0.2:{ports['bacnet']}")

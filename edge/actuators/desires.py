@@ -18,13 +18,17 @@ def equal(_actuator: str, wanted: Value, told: Value) -> bool:
 
 @dataclass(slots=True)
 class Desire:
-    """`until` in wall seconds, `due` in monotonic ones: when it is said (again) unless agreed."""
+    """`until` in wall seconds, `due` in monotonic ones: when it is said (again) unless agreed.
+
+    said: at least once; what stood there before may have been another's, and may go with it.
+    """
 
     value: Value
     until: float
     due: float
     tries: int = 0
     agreed: bool = False
+    said: bool = False
 
 
 class Desires:
@@ -72,6 +76,7 @@ class Desires:
         desire = self._desires.get(actuator)
         if desire is None or not equal(actuator, desire.value, value):
             return
+        desire.said = True
         desire.tries += 1
         pause = self._follow_s * 2.0 ** min(16, max(0, desire.tries - TRIES))
         desire.due = mono + min(RESEND_CAP_S, pause)
@@ -79,7 +84,7 @@ class Desires:
     def again(self, mono: float) -> None:
         """Say everything anew: the device may have forgotten."""
         for desire in self._desires.values():
-            desire.agreed, desire.tries, desire.due = False, 0, mono
+            desire.agreed, desire.said, desire.tries, desire.due = False, False, 0, mono
         self._reported.clear()
 
     def report(self, told: Mapping[str, Value | None], mono: float) -> dict[str, Value]:
@@ -93,11 +98,12 @@ class Desires:
             desire is not None and value is not None and self._same(actuator, desire.value, value)
         )
         if desire is not None:
-            if follows:
+            agrees = follows and (desire.said or self._lazy)
+            if agrees:
                 desire.tries = 0
             elif desire.agreed:
                 desire.due = mono if value is None else mono + self._follow_s
-            desire.agreed = follows
+            desire.agreed = agrees
         if value is None:
             return None
         # The device rounds; the room's own figure says the same.

@@ -57,6 +57,9 @@ class DeviceRoom:
     def until_reported(self, actuator: str, value: Value, seconds: float = 20.0) -> None:
         self._until(lambda: self.reported(actuator) == value, seconds)
 
+    def until_agreed(self) -> None:
+        self._until(lambda: not self.follower._desires.due(float("inf")), 20.0)
+
     def until_health(self, wanted: Callable[[str, str], bool], seconds: float = 20.0) -> None:
         self._until(lambda: any(wanted(*h) for h in self.healths[-1:]), seconds)
 

@@ -179,7 +179,7 @@ def test_a_controller_that_happens_to_rest_where_it_should_be_is_held_there_all_
     world = building.room(poll_s=0.3)
     world.apply("climate.setpoint", 0.0)
     until(lambda: building.management.slot(SETPOINT, OURS) == 0.0)
-    until(lambda: not world.follower._desires.due(float("inf")), what="they agree")
+    world.until_agreed()
     building.controller.kill()
     world.until_health(lambda health, _reason: health == "lost", 30)
     building.start()

@@ -66,6 +66,7 @@ def test_a_device_moved_by_somebody_is_news_and_is_told_again_only_after_a_while
     assert book.due(50.0 + FOLLOW_S) == [(LAMP, 40)]
     assert book.report({LAMP: 10}, 51.0) == {}, "told once"
     book.want(LAMP, 10, 1e9, 51.0)
+    book.wrote(LAMP, 10, 51.0)
     assert book.report({LAMP: 10}, 51.1) == {}
     assert book.due(99.0) == [], "the room made the change its own"
 
@@ -73,6 +74,7 @@ def test_a_device_moved_by_somebody_is_news_and_is_told_again_only_after_a_while
 def test_a_device_at_none_of_its_values_is_told_at_once_and_is_no_news():
     book = desires()
     book.want(LAMP, "table", 1e9, 0.0)
+    book.wrote(LAMP, "table", 0.0)
     book.report({LAMP: "table"}, 0.1)
     assert book.report({LAMP: None}, 50.0) == {}
     assert book.due(50.0) == [(LAMP, "table")]
@@ -88,9 +90,21 @@ def test_a_lazy_device_is_not_told_what_it_says_already():
         assert book.due(2.0) == [(LAMP, 10)], "it may have forgotten"
 
 
+def test_what_stands_there_by_another_hand_does_not_spare_the_word():
+    """A report that was under way while the wish came must not be taken for an answer to it."""
+    book = desires()
+    book.want(LAMP, 40, 1e9, 0.0)
+    book.report({LAMP: 40}, 0.1)
+    assert book.due(0.1) == [(LAMP, 40)]
+    book.wrote(LAMP, 40, 0.2)
+    book.report({LAMP: 40}, 0.3)
+    assert book.due(99.0) == []
+
+
 def test_a_device_that_rounds_agrees_and_the_rooms_own_figure_is_told():
     book = desires(same=lambda _name, wanted, told: abs(wanted - told) < 1)
     book.want(LAMP, 40, 1e9, 0.0)
+    book.wrote(LAMP, 40, 0.0)
     assert book.report({LAMP: 40.4}, 0.1) == {LAMP: 40}
     assert book.due(9.0) == []
 

@@ -97,6 +97,20 @@ def test_a_preset_is_reported_once_the_camera_has_arrived(stack, camera, way):
     assert world.health == "ok"
 
 
+@pytest.mark.parametrize("way", ["udp", "tcp"])
+def test_who_changes_the_mind_need_not_wait_for_the_camera_to_arrive(stack, camera, way):
+    camera.start("--move-s=1.5")
+    world = room(stack, camera, way)
+    world.until_reported("camera.preset", "home")
+    world.apply("camera.preset", "table")
+    until(lambda: world.port.busy("camera.preset", "table"), what="it moves")
+    world.apply("camera.preset", "presenter")
+    world.until_reported("camera.preset", "presenter")
+    assert world.reports("camera.preset") == ["home", "presenter"]
+    assert world.health == "ok"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_over_a_network_that_loses_and_doubles_the_camera_still_follows(stack, camera, seed):
     camera.start("--loss=0.15", "--double=0.25", f"--seed={seed}")
@@ -206,10 +220,11 @@ def test_what_a_remote_control_does_is_reported_before_it_is_undone(stack, camer
     camera.start()
     world = room(stack, camera)
     world.apply("camera.preset", "home")
-    world.until_reported("camera.preset", "home")
+    world.until_agreed()
     camera.remote.recall(PRESETS["table"])
     until(lambda: "table" in world.reports("camera.preset"))
     until(lambda: camera.remote.preset() == PRESETS["home"], what="nobody took the change over")
+    world.until_agreed()
     camera.remote.recall(PRESETS["table"])
     until(lambda: world.reports("camera.preset").count("table") == 2)
     world.apply("camera.preset", "table")

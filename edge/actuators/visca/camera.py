@@ -105,14 +105,16 @@ class CameraPort(Port):
         return told
 
     def busy(self, actuator: str, value: Value) -> bool:
-        """Whether it moves, wakes up, or must not look while the shutter is closed."""
+        """Whether it is on its way there, wakes up, or must not look: the shutter is closed."""
         waking = self._seen.on is not True and self._mono() < self._seen.waking_until
         if actuator == self._settings.shutter:
             return waking and value == OPEN
         # Before anybody said what the shutter should be, one that is closed stays closed.
         closed = self._shutter() == CLOSED if self._shut is None else self._shut
         asleep = self._settings.privacy is None and self._shutter() == CLOSED
-        return closed or asleep or waking or self._moving()
+        move = self._seen.move
+        heading = move is not None and move.number == self._settings.presets.get(str(value))
+        return closed or asleep or waking or (heading and self._moving())
 
     def fault(self) -> str:
         """Return what the camera says of itself."""
