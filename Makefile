@@ -12,7 +12,7 @@ export ROOMKEEPER_DATA
 endif
 export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help demo test check bench lint format lock schema wasm wasm-check clean setup setup-python
+.PHONY: help demo test check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ test: setup wasm-check ## Everything but figures: lint, plugins rebuilt, all tes
 
 bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMARKS.md
 	@$(PY) -m tests.bench $(if $(WRITE),--write)
+
+mutate: setup-python ## Change gate, arbiter and policy, and see that a test fails; WRITE=1 keeps the score
+	@$(PY) -m tests.mutation $(if $(WRITE),--write)
 
 wasm: ## Build the shipped plugins from their sources
 	@$(BOOT) wasm

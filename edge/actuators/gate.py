@@ -65,22 +65,21 @@ def _moved(
 ) -> GateAnswer:
     recent = _recent(memory, mono)
     if priority == "safety":
-        return _passed(priority, memory, value, (*recent, mono))
-    held = None
-    if memory is not None and priority != "manual":
-        held = _too_near(rule, memory, value) or _too_fickle(rule, memory, value, recent, mono)
+        return _passed(None, value, (*recent, mono))
+    if memory is None:
+        return _too_soon(rule, recent, mono) or _passed(None, value, (*recent, mono))
+    if priority == "manual":
+        refused = _too_soon(rule, recent, mono)
+        return refused or _stepped(rule, memory, None, value, recent, mono)
     return (
-        held
+        _too_near(rule, memory, value)
+        or _too_fickle(rule, memory, value, recent, mono)
         or _too_soon(rule, recent, mono)
-        or _stepped(rule, priority, memory, value, recent, mono)
+        or _stepped(rule, memory, memory.value, value, recent, mono)
     )
 
 
-def _passed(
-    priority: Priority, memory: GateMemory | None, value: Value, changes: tuple[float, ...]
-) -> GateAnswer:
-    automatic = priority in ("plugin", "schedule")
-    came = memory.value if memory is not None and automatic else None
+def _passed(came: Value | None, value: Value, changes: tuple[float, ...]) -> GateAnswer:
     return GateAnswer(True, "passed", memory=GateMemory(value, changes, came), value=value)
 
 
@@ -148,24 +147,24 @@ def _too_soon(rule: GateRule, recent: tuple[float, ...], mono: float) -> GateAns
 
 def _stepped(
     rule: GateRule,
-    priority: Priority,
-    memory: GateMemory | None,
+    memory: GateMemory,
+    came: Value | None,
     value: Value,
     recent: tuple[float, ...],
     mono: float,
 ) -> GateAnswer:
     """Let the wish through, or one step towards it: the next one a fair share of a minute later."""
-    last = None if memory is None else memory.value
-    if not rule.step or last is None or isinstance(value, str) or isinstance(last, str):
-        return _passed(priority, memory, value, (*recent, mono))
+    last = memory.value
+    if not rule.step or isinstance(value, str) or isinstance(last, str):
+        return _passed(came, value, (*recent, mono))
     # A value from before the limits were drawn is left at once: the range goes before the step.
     edge = min(max(last, rule.low), rule.high)
     if abs(value - edge) <= rule.step + ROUNDING:
-        return _passed(priority, memory, value, (*recent, mono))
+        return _passed(came, value, (*recent, mono))
     pace = max(rule.dwell_s, MINUTE / rule.rate_per_min)
     reason = f"on the way to {value:g}, at most {rule.step:g} at once"
     if edge == last and recent and mono < recent[-1] + pace:
         return GateAnswer(True, "step", reason, recent[-1] + pace, memory, last)
     part = edge + math.copysign(rule.step, value - edge)
-    told = _passed(priority, memory, part, (*recent, mono))
-    return GateAnswer(True, "step", reason, mono + pace, told.memory, part)
+    moved = GateMemory(part, (*recent, mono), came)
+    return GateAnswer(True, "step", reason, mono + pace, moved, part)

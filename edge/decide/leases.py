@@ -9,7 +9,6 @@ import msgspec
 
 from edge.contracts.base import Now
 from edge.contracts.commands import Proposal
-from edge.contracts.gating import GateMemory
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.wire import WantedMachine
 from edge.decide import arbiter, pause
@@ -36,7 +35,7 @@ def rebased(state: CoreState, now: Now) -> CoreState:
         elif proposal.priority == "manual" and 0 < left <= 24 * 3600:
             held[key] = msgspec.structs.replace(proposal, until=now.mono + left)
     # Drivers started empty: whatever was given is given again.
-    gate = {a: GateMemory(m.value, (now.mono,)) for a, m in state.gate.items()}
+    gate = {a: replace(m, changes=(now.mono,)) for a, m in state.gate.items()}
     paused = pause.rebased(state.pause, now)
     return replace(
         state, holdings=held, gate=gate, given={}, ticked={}, published=False, retry_at=1e15,

@@ -222,7 +222,7 @@ def test_automation_does_not_turn_back_at_once(priority, came, last, value, held
     rule = GateRule("lamp", 0, 100, settle_s=20)
     memory = GateMemory(last, (990.0,), came)
     answer = check(rule, value, priority, memory=memory)
-    assert answer.passed is not held
+    assert answer.passed is (not held)
     if held:
         told = (answer.rule, answer.retry_at, answer.reason)
         assert told == ("settle", 1010.0, "would turn back within 20 s")
@@ -270,6 +270,65 @@ def test_the_first_value_and_names_know_no_step():
     assert check(GateRule("lamp", 0, 100, step=10), 90).passed
     named = GateRule("mode", values=("quiet", "loud"), step=1)
     assert check(named, "loud", memory=GateMemory("quiet")).passed
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "memory", "told"),
+    [
+        (LAMP, "x" * 40, None, f"{'x' * 40!r} is not a number"),
+        (LAMP, 10**40, None, f"1{'0' * 31} is outside 0 to 100"),
+        (LAMP, -1, None, "-1 is outside 0 to 100"),
+        (NAMED, "x", None, "'x' is not one of quiet, loud"),
+        (GateRule("lamp", 0, 9, rate_per_min=0), 1, None, "its rule lets no change through"),
+        (
+            GateRule("lamp", 0, 9, dwell_s=5), 1, GateMemory(2, (999.0,)),
+            "changed less than 5 s ago",
+        ),
+        (
+            GateRule("lamp", 0, 9, rate_per_min=1), 1, GateMemory(2, (999.0,)),
+            "changed 1 times within a minute",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_in_words_what_stood_in_the_way(rule, value, memory, told):
+    answer = check(rule, value, memory=memory)
+    assert (answer.passed, answer.reason) == (False, told)
+
+
+def test_who_asks_for_what_is_not_listed_is_told_its_name():
+    answer = check(LAMP, 1, actuator="door")
+    assert answer.reason == "door is not an actuator of this room"
+
+
+def test_a_step_on_the_way_says_where_to_even_while_it_waits():
+    rule = GateRule("lamp", 0, 100, step=10)
+    answer = check(rule, 90, memory=GateMemory(50, (999.0,)))
+    assert (answer.retry_at, answer.reason) == (1004.0, "on the way to 90, at most 10 at once")
+
+
+def test_a_name_with_a_star_is_no_actuator_of_its_own():
+    rules = [GateRule("l*", 0, 1), GateRule("la*", 0, 50)]
+    assert not Gate(rules).check("la*", 2, "plugin", None, 0).passed
+
+
+@pytest.mark.parametrize(("last", "value"), [(0, 1), (100, 99)])
+def test_at_an_end_of_the_range_a_change_too_small_is_too_small_as_well(last, value):
+    answer = check(GateRule("lamp", 0, 100, deadband=5), value, memory=GateMemory(last))
+    assert (answer.rule, answer.value) == ("deadband", last)
+
+
+def test_what_settles_after_names_became_numbers():
+    rule = GateRule("lamp", 0, 100, settle_s=20)
+    answer = check(rule, 5, memory=GateMemory("x", (990.0,), 5))
+    assert (answer.passed, answer.rule) == (False, "settle")
+
+
+@pytest.mark.parametrize(("priority", "came"), [("plugin", 50), ("schedule", 50), ("manual", None)])
+@pytest.mark.parametrize(("wish", "goes"), [(55, 55), (90, 60)])
+def test_each_step_remembers_where_automation_came_from(priority, came, wish, goes):
+    rule = GateRule("lamp", 0, 100, step=10)
+    answer = check(rule, wish, priority, memory=GateMemory(50))
+    assert answer.memory == GateMemory(goes, (1000.0,), came)
 
 
 def test_safety_skips_step_rate_dwell_and_hysteresis():
