@@ -142,6 +142,6 @@ class Door:
 Scene = Callable[[Door], None]
 
 
-def _record(_: object, release: Callable[[], None] | None) -> None:
+def _record(_: object, release: Callable[[], None] | None, _more: bool) -> None:
     if release is not None:
         release()
