@@ -102,8 +102,19 @@ static const char *closing(const reader *r) {
     return NULL;
 }
 
+/* A text without escapes is left where it is: the input outlives what is read of it. */
+static bool plain_text(reader *r, rk_str *into) {
+    const char *p = r->at;
+    while (p < r->end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+    if (p == r->end || *p != '"') return false;
+    *into = (rk_str){r->at, (size_t)(p - r->at)};
+    r->at = p + 1;
+    return true;
+}
+
 static bool text(reader *r, rk_str *into) {
     if (!take(r, '"')) return false;
+    if (plain_text(r, into)) return true;
     const char *end = closing(r);
     if (end == NULL) return false;
     char *start = rk_alloc((size_t)(end - r->at) + 1u);

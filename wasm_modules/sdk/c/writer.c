@@ -58,19 +58,22 @@ void rk_put_number(rk_out *out, double number, int decimals) {
     rk_put_str(out, (rk_str){text + at, sizeof text - at});
 }
 
+static bool plain(unsigned char c) { return c >= 0x20 && c != '"' && c != '\\'; }
+
+/* What needs no escape goes out in one piece. */
 void rk_put_quoted(rk_out *out, rk_str text) {
     static const char hex[] = "0123456789abcdef";
     rk_put(out, "\"");
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
+    for (size_t i = 0; i < text.len;) {
+        size_t run = i;
+        while (run < text.len && plain((unsigned char)text.at[run])) run++;
+        rk_put_str(out, (rk_str){text.at + i, run - i});
+        if (run == text.len) break;
+        unsigned char c = (unsigned char)text.at[run];
         char code[7] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], 0};
         char pair[3] = {'\\', (char)c, 0};
-        if (c < 0x20)
-            rk_put(out, code);
-        else if (c == '"' || c == '\\')
-            rk_put(out, pair);
-        else
-            rk_put_str(out, (rk_str){(const char *)text.at + i, 1});
+        rk_put(out, c < 0x20 ? code : pair);
+        i = run + 1;
     }
     rk_put(out, "\"");
 }
