@@ -52,7 +52,7 @@ CLOSED, CLOSED_ROUNDS, ROUND_S = 12, 20, 1.5
 """A lamp may change 600 times a minute: what is asked one by one stays below."""
 BURST = 5000
 BURST_ROUNDS = 2
-QUIET_S = 3.0
+QUIET_S = 15.0
 TOPICS: dict[str, Callable[[str], str]] = {
     OURS: lambda board: NODE.name(room="bench", node=board),
     NODE_RED: lambda board: f"peers/nodered/{board}",
