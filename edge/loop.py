@@ -8,6 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import msgspec
@@ -66,6 +67,12 @@ class Ports:
     write: Callable[[CalendarWrite], None]
     wanted: Callable[[WantedMessage], None]
     watch: Callable[[Signal, Decision | None, CoreState], None]
+
+
+@cache
+def _counted(kind: type) -> Counter:
+    """A label look-up per signal costs as much as handing it on."""
+    return SIGNALS.labels(kind.__name__)
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -187,7 +194,7 @@ class Loop:
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
         with STEPS.time():
             self.state, outcome = self.core.step(self.state, signal, ident, now)
-        SIGNALS.labels(type(signal).__name__).inc()
+        _counted(type(signal)).inc()
         rows = [("signal", ident, now, body)]
         if outcome.decision is not None:
             DECISIONS.inc()

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
 from edge.contracts.base import Now
 from edge.contracts.commands import CalendarWrite, Proposal, Verdict
+from edge.contracts.copies import replace
 from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import Booted, PluginAnswered, Signal
 from edge.contracts.wire import WantedMessage

@@ -1,9 +1,9 @@
 """fuse(state, signal, now): one signal into the picture of the room. Pure."""
 
 import math
-from dataclasses import replace
 
 from edge.contracts.base import Now
+from edge.contracts.copies import replace
 from edge.contracts.signals import (
     QUANTITY_RANGE,
     Booted,

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Protocol
 
 import msgspec
@@ -35,6 +36,12 @@ CLEAN_S = 10.0
 """How long a board must send nothing wrong before it counts as well again."""
 
 _decoder = msgspec.json.Decoder(NodeMessage)
+
+
+@cache
+def _counted(outcome: str) -> Counter:
+    """A label look-up per message costs as much as checking it."""
+    return MESSAGES.labels(outcome)
 
 
 class Subscriber(Protocol):
@@ -104,7 +111,7 @@ class NodeSource:
                 self._stranger_at = self._mono()
                 # The name is left out: a stranger could make each report a new one.
                 self._strangers.degraded("a board that is not in the configuration sends messages")
-        MESSAGES.labels(outcome).inc()
+        _counted(outcome).inc()
 
     def _watch(self) -> None:
         while not self._stop.wait(self._check_s):
