@@ -14,7 +14,8 @@ from edge.plugins.errors import PluginError
 
 MANIFEST = "plugin.toml"
 MANIFEST_LIMIT = 64 * 1024
-FRESH_MEMORY_MB = 64
+FRESH_MEMORY_MB = 16
+"""A text as large as its memory holds the thread of the plugins for 5 ms a megabyte."""
 
 Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_-]{0,31}\Z")]
 _NUMBER = r"(0|[1-9]\d{0,8})"

@@ -243,3 +243,16 @@ def test_calls_in_a_row_share_a_timer_and_each_has_its_whole_time() -> None:
         stuck.close()
     finally:
         box.close()
+
+
+def test_an_answer_as_large_as_the_memory_is_contained() -> None:
+    # 15 MB of zeros, which are valid text: what is copied is bounded by what it may own.
+    body = """(drop (memory.grow (i32.const 250)))
+      (return (call $text (i32.const 131072) (i32.const 15728640)))"""
+    plugin = guest(component(body=body), more="[limits]\nmemory_mb = 16")
+    with running(plugin, *shipped("climate")) as (host, posted):
+        for name in ("guest", "climate"):
+            host.submit(PluginCall(name, (event("e1"),), 1e9, 1))
+        found = posted.by_source(posted.take(2))
+    assert "answered 15728640 bytes; its manifest allows" in found["plugin:guest"][0].reason  # type: ignore[union-attr]
+    assert isinstance(found["plugin:climate"][0], PluginAnswered)

@@ -72,8 +72,8 @@ def test_an_answer_that_is_none_ends_the_instance_too() -> None:
 
 def test_memory_beyond_a_fresh_instances_share_needs_reuse() -> None:
     assert guest(COUNTING, more=REUSED).manifest.limits.memory_mb == 256
-    with pytest.raises(PluginError, match=r'at most 64: .*instance = "reused"'):
-        guest(COUNTING, more="[limits]\nmemory_mb = 65")
+    with pytest.raises(PluginError, match=r'at most 16: .*instance = "reused"'):
+        guest(COUNTING, more="[limits]\nmemory_mb = 17")
     with pytest.raises(PluginError, match="257"):
         guest(COUNTING, more=REUSED.replace("256", "257"))
 
