@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import structlog
 from prometheus_client import Counter
 
-from edge.actuators.dialects import Channel, Said, Wiring, channel
+from edge.actuators.dialects import Said, Wiring, channel
 from edge.actuators.mqtt_device import MqttDevice
+from edge.actuators.mqtt_row import Desire, Row
 from edge.contracts.base import ContractError, Value
 from edge.contracts.commands import Command
 from edge.contracts.signals import DeviceReported, Signal
@@ -29,6 +30,10 @@ REPORTS = Counter(
 )
 
 FOLLOW_S = 2.0
+SLOW = 15
+"""How much longer a blind may be on its way."""
+REST = 0.75
+"""Parts of FOLLOW_S after which what stopped is at rest."""
 TRIES = 3
 RESEND_CAP_S = 60.0
 TICK_S = 0.1
@@ -41,38 +46,6 @@ class MqttActuator:
 
     name: str
     wiring: Wiring
-
-
-@dataclass(slots=True)
-class _Desire:
-    """What an actuator should be until `until` (wall s), and when it is said next (monotonic s)."""
-
-    value: Value
-    messages: tuple[Said, ...]
-    until: float
-    due: float
-    tries: int = 0
-
-
-@dataclass(slots=True)
-class _Row:
-    """One actuator: its channel, what was last heard of it and what was told of that."""
-
-    name: str
-    device: MqttDevice
-    source: str
-    channel: Channel
-    desire: _Desire | None = None
-    heard: Value | None = None
-    told: Value | None = None
-
-    @property
-    def settled(self) -> bool:
-        """Whether the device is known to be as it should."""
-        if self.desire is None or not self.channel.reports:
-            return self.desire is None or self.desire.tries > 0
-        wanted, heard = self.desire.value, self.heard
-        return heard is not None and self.channel.measure.followed(wanted, heard)
 
 
 class MqttDriver:
@@ -106,8 +79,8 @@ class MqttDriver:
         self._lock = threading.RLock()
         names = dict.fromkeys(actuator.wiring.device for actuator in actuators)
         self._devices = {device: MqttDevice(device, post, mono) for device in names}
-        self._rows: dict[str, _Row] = {}
-        self._hearers: dict[str, dict[str, list[_Row]]] = {}
+        self._rows: dict[str, Row] = {}
+        self._hearers: dict[str, dict[str, list[Row]]] = {}
         for actuator in actuators:
             self._add(actuator)
         self._was_up = False
@@ -117,7 +90,7 @@ class MqttDriver:
     def _add(self, actuator: MqttActuator) -> None:
         device = actuator.wiring.device
         way = channel(actuator.wiring)
-        row = _Row(actuator.name, self._devices[device], f"device:{device}", way)
+        row = Row(actuator.name, self._devices[device], f"device:{device}", way)
         self._rows[actuator.name] = row
         for topic in way.topics:
             self._hearers.setdefault(topic, {}).setdefault(device, []).append(row)
@@ -152,7 +125,7 @@ class MqttDriver:
             if known is not None and known.messages == messages:
                 known.value, known.until = command.value, command.until
                 return
-            row.desire = _Desire(command.value, messages, command.until, self._mono())
+            row.desire = Desire(command.value, messages, command.until, self._mono())
             if not (command.source == row.source and row.settled):
                 # Even if the device is said to be so: what the broker kept may be long untrue.
                 self._send(row, row.desire)
@@ -163,14 +136,17 @@ class MqttDriver:
             if actuator in self._rows:
                 self._rows[actuator].desire = None
 
-    def _send(self, row: _Row, desire: _Desire) -> None:
+    def _send(self, row: Row, desire: Desire) -> None:
         sent = all(self._say(row, message) for message in desire.messages)
         SENT.labels("sent" if sent else "offline").inc()
         desire.tries += sent
-        pause = min(RESEND_CAP_S, self._follow_s * 2.0 ** max(0, desire.tries - TRIES))
+        pause = min(RESEND_CAP_S, self._patience(row) * 2.0 ** max(0, desire.tries - TRIES))
         desire.due = self._mono() + (pause if sent else self._follow_s)
 
-    def _say(self, row: _Row, message: Said) -> bool:
+    def _patience(self, row: Row) -> float:
+        return self._follow_s * (SLOW if row.slow else 1)
+
+    def _say(self, row: Row, message: Said) -> bool:
         def on_ack(reason: int) -> None:
             if reason >= REFUSED:
                 with self._lock:
@@ -188,6 +164,8 @@ class MqttDriver:
                     self._ask()
                 for row in self._rows.values():
                     self._follow_up(row, up and not self._was_up)
+                    if row.rests_at is not None and self._mono() >= row.rests_at:
+                        self._tell(row)
                 for device in self._devices.values():
                     device.settle()
             self._was_up = up
@@ -198,7 +176,7 @@ class MqttDriver:
             for question in row.channel.asks:
                 self._say(row, question)
 
-    def _follow_up(self, row: _Row, came_up: bool) -> None:
+    def _follow_up(self, row: Row, came_up: bool) -> None:
         desire = row.desire
         if desire is None:
             return
@@ -223,7 +201,7 @@ class MqttDriver:
                 outcome = self._hear(self._devices[device], rows, topic, payload)
                 REPORTS.labels(outcome).inc()
 
-    def _hear(self, device: MqttDevice, rows: list[_Row], topic: str, payload: bytes) -> str:
+    def _hear(self, device: MqttDevice, rows: list[Row], topic: str, payload: bytes) -> str:
         if not device.allow():
             return "flooded"
         outcome = "taken"
@@ -249,17 +227,31 @@ class MqttDriver:
                 row.desire.tries = 0
                 self._send(row, row.desire)
 
-    def _take(self, row: _Row, heard: Value) -> None:
-        had_followed = row.settled
+    def _take(self, row: Row, heard: Value) -> None:
+        had_followed, moves = row.settled, row.slow and heard != row.heard
         row.heard = heard
-        value = row.channel.measure.tidy(heard)
         if row.desire is not None and row.settled:
             row.desire.tries = 0
+            self._tell(row)
+            return
+        if row.desire is not None and (had_followed or moves):
+            # Perhaps a hand has set it: the room decides first whether that holds.
+            row.desire.due = max(row.desire.due, self._mono() + self._patience(row))
+        if not row.slow:
+            self._tell(row)
+        elif moves:
+            # Where it is on its way is nowhere that anybody has set it to.
+            row.rests_at = self._mono() + REST * self._follow_s
+
+    def _tell(self, row: Row) -> None:
+        row.rests_at = None
+        if row.heard is None:
+            return
+        if row.desire is not None and row.settled:
             # The device rounds; the room's own figure says the same.
             value = row.desire.value
-        elif row.desire is not None and had_followed:
-            # Perhaps a hand has set it: the room decides first whether that holds.
-            row.desire.due = max(row.desire.due, self._mono() + self._follow_s)
+        else:
+            value = row.channel.measure.tidy(row.heard)
         if row.told != value:
             row.told = value
             self._post(DeviceReported(row.source, row.name, value))

@@ -15,6 +15,7 @@ from edge.actuators.discovery import Finder
 from edge.actuators.mqtt import REPORTS, MqttActuator, MqttDriver
 from edge.contracts.base import Value
 from edge.contracts.commands import Command
+from edge.contracts.entity import Entity
 from edge.contracts.signals import DeviceReported, Signal, SourceChanged
 from edge.process.link import Link
 from tests.world import entity
@@ -194,3 +195,50 @@ def test_a_flood_is_cut_and_the_device_still_follows(world: World):
     until(lambda: REPORTS.labels("flooded")._value.get() > before)
     world.apply(70)
     until(lambda: world.reported == 70, 30)
+
+
+BLIND = Case(
+    "entity", ("--component=cover", "--name=blind", "--travel=1"), "",
+    Wiring("blind", "position", "homeassistant", entity=Entity(
+        "cover", set_position_topic="x/blind/position/set", position_topic="x/blind/position",
+        availability_topic="x/blind/there",
+    )), "x/blind/position",
+)  # fmt: skip
+
+
+@pytest.fixture
+def blind() -> Iterator[tuple[World, list[bytes]]]:
+    asked: list[bytes] = []
+    with ExitStack() as stack:
+        world = World(BLIND, stack.enter_context(Mosquitto()), stack)
+        world.begin()
+        listener = Link("listener", world.broker.broker)
+        listener.subscribe("x/blind/position/set", lambda _t, body, _r: asked.append(body))
+        listener.start()
+        stack.callback(listener.stop)
+        until(lambda: listener.connected)
+        world.device()
+        until(lambda: world.reported == 0)
+        yield world, asked
+
+
+def positions(world: World) -> list[Value]:
+    return [s.value for s in world.signals if isinstance(s, DeviceReported)]
+
+
+def test_a_blind_has_time_to_get_there_and_is_not_urged_on_its_way(blind):
+    world, asked = blind
+    world.apply(100)
+    until(lambda: world.reported == 100)
+    assert asked == [b"0"]
+    assert len(positions(world)) <= 5
+    assert {s.health for s in world.signals if isinstance(s, SourceChanged)} == {"ok"}
+
+
+def test_a_blind_that_a_hand_moves_is_told_where_it_comes_to_rest(blind):
+    world, asked = blind
+    publish.single("x/blind/position/set", b"20", 1, port=world.broker.port)
+    until(lambda: world.reported == 80)
+    assert asked == [b"20"]
+    assert positions(world)[-1] == 80
+    assert len(positions(world)) <= 5

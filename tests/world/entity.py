@@ -50,14 +50,30 @@ def main() -> None:
     parser.add_argument("--component", choices=tuple(SIDES), required=True)
     parser.add_argument("--name", required=True)
     parser.add_argument("--stubborn", action="store_true")
+    parser.add_argument("--travel", type=float, default=0.0, help="seconds a position takes")
     options = parser.parse_args()
     base = f"x/{options.name}"
     state = {f"{base}/{side}".rstrip("/"): text for side, text in SIDES[options.component].items()}
 
     def heard(topic: str, payload: bytes) -> None:
         told = topic.removesuffix("/set")
-        if told in state and not options.stubborn:
+        if told not in state or options.stubborn:
+            return
+        if options.travel and told.endswith("/position"):
+            travel(told, float(payload))
+        else:
             client.later(lambda: client.say(told, payload, retain=True))
+
+    def travel(topic: str, target: float) -> None:
+        """Say where it is on its way, ten times."""
+        start = float(state[topic])
+        for step in range(1, 11):
+            text = f"{start + (target - start) * step / 10:.0f}"
+            client.later(lambda text=text: arrived(topic, text), options.travel * step / 10)
+
+    def arrived(topic: str, text: str) -> None:
+        state[topic] = text
+        client.say(topic, text.encode(), retain=True)
 
     def greet() -> None:
         for topic, text in state.items():

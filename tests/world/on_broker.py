@@ -45,9 +45,9 @@ class Device:
         """Publish."""
         self._client.publish(topic, payload, 1, retain)
 
-    def later(self, what: Callable[[], None]) -> None:
+    def later(self, what: Callable[[], None], seconds: float = DELAY_S) -> None:
         """Do it as soon as the device would."""
-        timer = threading.Timer(DELAY_S, what)
+        timer = threading.Timer(seconds, what)
         timer.daemon = True
         timer.start()
 

@@ -197,7 +197,7 @@ def _measure(wiring: Wiring, entity: Entity) -> Measure:
         "state": Switch(entity.payload_on, entity.payload_off),
         "color_temp": MIRED,
         "occupied_heating_setpoint": CELSIUS,
-        "position": Percent(entity.position_open, entity.position_closed, slack=3.0),
+        "position": Percent(entity.position_open, entity.position_closed, slack=3.0, slow=True),
         "option": Names(entity.options),
     }
     return measures.get(wiring.field) or level(wiring.low, wiring.high)

@@ -13,13 +13,14 @@ TEXT_LIMIT = 64
 class Percent:
     """0 to 100 % of the device's range low..high (low may be above high: a blind's is).
 
-    slack: per cent the device may be off and still have followed.
+    slack: per cent the device may be off and still have followed; slow: it is on its way for long.
     """
 
     low: float = 0.0
     high: float = 100.0
     whole: bool = True
     slack: float = 0.8
+    slow: bool = False
 
     def __post_init__(self) -> None:
         if self.low == self.high:

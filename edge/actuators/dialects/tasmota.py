@@ -26,7 +26,7 @@ MEASURES: dict[DeviceField, Measure] = {
     "color_temp": MIRED,
     "hue": HUE,
     # Tasmota counts how far a shutter is open.
-    "position": Percent(100.0, 0.0, slack=3.0),
+    "position": Percent(100.0, 0.0, slack=3.0, slow=True),
     "option": Names(),
 }
 

@@ -33,7 +33,7 @@ MEASURES: dict[DeviceField, Measure] = {
     "color_temp": MIRED,
     "occupied_heating_setpoint": CELSIUS,
     # The room counts how far a blind is closed, Zigbee2MQTT how far it is open.
-    "position": Percent(100.0, 0.0, slack=3.0),
+    "position": Percent(100.0, 0.0, slack=3.0, slow=True),
     "hue": HUE,
     "saturation": Percent(slack=2.0),
     "option": Names(),
