@@ -11,8 +11,9 @@ from pathlib import Path
 
 from edge import models
 from edge.brokers import broker
-from edge.config import RoomConfig, read_secret
+from edge.config import ConfigError, RoomConfig, load_policy, read_secret
 from edge.config_schema import BrokerSection
+from edge.decide.policy_text import PolicyError, parse
 from edge.doctor_broker import broker_devices
 from edge.doctor_devices import devices
 from edge.findings import Finding
@@ -204,8 +205,20 @@ def plugins(config: RoomConfig) -> Iterator[Finding]:
             yield Finding(f"plugin {name}", True, detail)
 
 
+def policy(config: RoomConfig) -> Iterator[Finding]:
+    """The policy can be read, and every rule of it has a name; otherwise people are denied."""
+    path = Path(config.policy.file)
+    try:
+        count = len(parse(load_policy(path)).effects)
+    except (ConfigError, PolicyError) as error:
+        advice = "run: roomkeeper-edge policy check; until then only schedule and safety act"
+        yield Finding("policy", False, f"{path.name}: {error}", advice)
+    else:
+        yield Finding("policy", True, f"{path.name}: {count} rules, each with a name")
+
+
 Check = Callable[[RoomConfig], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     camera, microphone, brokers, calendar, clock, model_files, disk, plugins, devices,
-    broker_devices,
+    broker_devices, policy,
 )  # fmt: skip

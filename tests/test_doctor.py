@@ -56,6 +56,17 @@ def test_a_room_whose_servers_are_away_is_told_which_and_what_to_do(room):
         assert f"[{name}]" in found[name].advice
 
 
+def test_a_policy_that_cannot_be_used_is_named_with_what_still_acts(room, tmp_path):
+    assert one(room, doctor.policy).ok
+    for text, said in [("permit(", "unexpected"), ("permit(principal, action, resource);", "@id")]:
+        path = tmp_path / "own.cedar"
+        path.write_text(text)
+        found = one(with_(room, "policy", file=str(path)), doctor.policy)
+        assert not found.ok
+        assert said in found.detail
+        assert "schedule and safety" in found.advice
+
+
 def test_a_check_that_fails_itself_does_not_hide_the_others(room, monkeypatch):
     def broken(_config):
         raise RuntimeError("surprise")

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.contracts.signals import PeopleCounted
 from edge.decide.intents import Intent, Slo, choice, choose, named
@@ -54,6 +56,22 @@ def test_of_several_the_first_declared_counts_and_the_strictest_promise(categori
     assert both.leads == {"light.main": 60.0, "blind.west": 60.0}
     assert both.all_leads == (300.0, 60.0)
     assert both.slo == Slo(ready_s=20.0, machine_ready_s=9.0, light_within=3.0)
+
+
+@given(st.lists(st.sampled_from(["b", "w", "d", "other", "#b", "WARM"]), max_size=6))
+def test_whatever_a_meeting_is_tagged_with_what_it_gets_is_declared_and_in_order(tags):
+    found = choice(meeting(categories=tuple(tags)), ALL)
+    again = choice(meeting(categories=tuple(reversed(tags))), ALL)
+    assert again == found, "the order of tags means nothing"
+    parts = [i for i in ALL if i.name in (found.intent.parts or (found.intent.name,))]
+    for actuator, value in found.intent.targets.items():
+        first = next(i for i in parts if actuator in i.targets)
+        assert value == first.targets[actuator]
+        assert found.intent.lead(actuator) >= first.lead(actuator)
+    assert found.leads == tuple(sorted(found.leads, reverse=True))
+    names = {i.name for i in parts}
+    assert not names & set(found.left_out)
+    assert not {"bright", "dark"} <= names
 
 
 def test_what_excludes_another_is_left_out_and_says_so():
