@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 from rusty_bacnet import (
@@ -247,6 +248,63 @@ def test_values_that_fit_no_object_are_refused_and_rubbish_is_not_believed():
     assert points.from_present(mode, 0) is None
     assert points.from_present(fan, 7) is None
     assert points.from_present(setpoint, 21.299999237060547) == 21.3
+
+
+def test_the_first_slot_that_is_not_empty_rules():
+    assert points.ruling([None] * 16) is None
+    assert points.ruling([]) is None
+    assert points.ruling([None] * 7 + [18.0] + [None] * 3 + [21.0]) == (8, 18.0)
+    assert points.ruling([0.0] * 16) == (1, 0.0), "nothing is a value too"
+
+
+class Rounding:
+    """A controller that keeps half degrees, as it looks from above the network."""
+
+    def __init__(self) -> None:
+        self.slots = [Null()] * 16
+        self.reads = []
+
+    def locate(self, _address, _instance):
+        return "there"
+
+    def watch(self, *_):
+        return lambda: None
+
+    def write(self, _peer, _point, value, slot):
+        self.slots[slot - 1] = Null() if value is None else Held(value)
+
+    def read(self, _peer, _point, what="present-value"):
+        self.reads.append(what)
+        if what == "priority-array":
+            return self.slots
+        return next((round(s.real * 2) / 2 for s in self.slots if isinstance(s, Held)), 17.0)
+
+
+class Null:
+    _choice = "null"
+
+
+@dataclass
+class Held:
+    real: float
+    _choice: str = "real"
+
+
+def test_what_a_device_makes_of_the_rooms_own_slot_is_followed(stack):
+    controller = Rounding()
+    port = BacnetPort(controller, POINTS[:1], OURS, 0.05, "there")
+    world = DeviceRoom(stack, port, ("climate.setpoint",)).start()
+    world.apply("climate.setpoint", 21.3)
+    world.until_agreed()
+    world.until_reported("climate.setpoint", 21.3)
+    controller.slots[7] = Held(18.0)
+    world.until_reported("climate.setpoint", 18.0)
+    world.until_health(lambda h, reason: h == "degraded" and "18.0 by priority 8" in reason)
+    controller.slots[7] = Null()
+    world.until_health(lambda health, _reason: health == "ok")
+    assert world.reported("climate.setpoint") == 21.3
+    port.read()
+    assert controller.reads[-1] == "present-value", "asked once who rules, not each time"
 
 
 def test_rubbish_on_the_wire_costs_nothing(stack):

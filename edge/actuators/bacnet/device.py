@@ -11,6 +11,8 @@ from edge.actuators.errors import DeviceLostError, DeviceRefusedError
 from edge.actuators.port import Port
 from edge.contracts.base import Value
 
+SLOTS = 16
+
 
 class BacnetPort(Port):
     """Speaks to one device; `changed` is called when it says that a value changed.
@@ -36,6 +38,7 @@ class BacnetPort(Port):
         self._peer: Address | None = None
         self._watches: list[Callable[[], object]] = []
         self._excuses: dict[str, str] = {}
+        self._rounded: dict[str, tuple[Value, Value]] = {}
         self._written: dict[str, Value] = {}
         self._fault = ""
         self.poll_s = poll_s
@@ -62,6 +65,7 @@ class BacnetPort(Port):
         point = self._points[actuator]
         self._stack.write(self._found, point, points.to_present(point, value), self._priority)
         self._written[actuator] = value
+        self._rounded.pop(actuator, None)
 
     def relinquish(self, actuator: str) -> None:
         """Give the room's slot back."""
@@ -83,12 +87,12 @@ class BacnetPort(Port):
                 self._fault = f"{point.name} reports {str(present)[:32]}"
                 continue
             told[actuator] = value
-            self._excuse(actuator, point, value)
+            self._look_closer(actuator, point, value)
         return told
 
-    def same(self, _actuator: str, wanted: Value, told: Value) -> bool:
-        """Devices round."""
-        return points.same(wanted, told)
+    def same(self, actuator: str, wanted: Value, told: Value) -> bool:
+        """Devices round; what one made of the room's own slot is as near as it gets."""
+        return points.same(wanted, told) or self._rounded.get(actuator) == (wanted, told)
 
     def fault(self) -> str:
         """Return what cannot be read."""
@@ -107,24 +111,25 @@ class BacnetPort(Port):
             raise DeviceLostError("not found yet")
         return self._peer
 
-    def _excuse(self, actuator: str, point: Point, value: Value | None) -> None:
-        """Look who has a better priority, when the value is not the room's."""
+    def _look_closer(self, actuator: str, point: Point, value: Value | None) -> None:
+        """Ask who rules, when a value is not the room's: another master, or the room, rounded."""
         self._excuses.pop(actuator, None)
         written = self._written.get(actuator)
-        if written is None or (value is not None and points.same(written, value)):
+        if written is None or (value is not None and self.same(actuator, written, value)):
             return
-        for slot in range(1, self._priority):
-            held = self._slot(point, slot)
-            if held is not None:
-                told = points.from_present(point, held)
-                text = f"{point.name} is held at {told} by priority {slot}"
-                self._excuses[actuator] = text
-                return
+        ruler = points.ruling(self._slots(point))
+        if ruler is None:
+            return
+        slot, held = ruler
+        told = points.from_present(point, held)
+        if slot < self._priority:
+            self._excuses[actuator] = f"{point.name} is held at {told} by priority {slot}"
+        elif value is not None and told is not None and points.same(written, told):
+            self._rounded[actuator] = (written, value)
 
-    def _slot(self, point: Point, slot: int) -> object:
+    def _slots(self, point: Point) -> list[object]:
         try:
-            held = self._stack.read(self._found, point, f"priority-array[{slot}]")
+            slots = self._stack.read(self._found, point, "priority-array")
         except DeviceRefusedError:
-            return None
-        choice = getattr(held, "_choice", None)
-        return None if choice in (None, "null") else getattr(held, choice)
+            return []
+        return [None if s._choice == "null" else getattr(s, s._choice) for s in slots[:SLOTS]]

@@ -1,6 +1,7 @@
 """Objects of a BACnet device, and between their present values and an actuator's. Pure."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.actuators.errors import DeviceRefusedError
@@ -68,3 +69,8 @@ def same(wanted: Value, told: Value) -> bool:
     if isinstance(wanted, str) or isinstance(told, str):
         return wanted == told
     return abs(wanted - told) <= TOLERANCE + 1e-6 * abs(wanted)
+
+
+def ruling(slots: Sequence[object]) -> tuple[int, object] | None:
+    """Return (priority, value) of the slot that rules an object: the first that is not empty."""
+    return next(((n, held) for n, held in enumerate(slots, 1) if held is not None), None)

@@ -183,7 +183,7 @@ class BacnetStack:
                                 await news.get()
                                 changed()
             except ErrorRejectAbortNack as error:
-                log.info("no notifications, asked instead", object=str(target), reason=str(error))
+                log.debug("no notifications, asked instead", object=str(target), reason=str(error))
                 await asyncio.sleep(RENEW_S)
 
 
