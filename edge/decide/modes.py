@@ -6,6 +6,7 @@ A mode is entered when its cause is there and left by itself when the cause is g
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edge.contracts.base import Now
 from edge.contracts.commands import PRIORITIES, SURE, Priority
@@ -53,6 +54,7 @@ def active(view: View) -> tuple[str, ...]:
     return tuple(mode.name for mode in MODES if mode.here(view))
 
 
+@lru_cache(maxsize=256)
 def acting(names: tuple[str, ...]) -> tuple[Priority, ...]:
     """Return whose wishes count in all these modes at once."""
     chosen = [BY_NAME[name].acts for name in names]
