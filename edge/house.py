@@ -49,9 +49,10 @@ class House:
         clock: Callable[[], Now],
     ) -> None:
         room = about(config)
+        self._announces = config.home_assistant.discovery
         self._announcer = Announcer(
             room,
-            documents(room) if config.home_assistant.discovery else {},
+            documents(room) if self._announces else {},
             devices,
             lambda: told(state(), room, clock()),
             post,
@@ -59,7 +60,7 @@ class House:
 
     def watch(self, signal: Signal, decision: Decision | None) -> None:
         """Runs on the loop's thread after each step; never blocks."""
-        if decision is not None or isinstance(signal, DeviceReported):
+        if self._announces and (decision is not None or isinstance(signal, DeviceReported)):
             self._announcer.poke()
 
     def start(self) -> None:
