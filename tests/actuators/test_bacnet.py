@@ -307,6 +307,17 @@ def test_what_a_device_makes_of_the_rooms_own_slot_is_followed(stack):
     assert controller.reads[-1] == "present-value", "asked once who rules, not each time"
 
 
+def test_a_lower_slot_with_the_same_value_does_not_stand_for_the_rooms_own():
+    controller = Rounding()
+    port = BacnetPort(controller, POINTS[:1], OURS, 1.0, "there")
+    port.open()
+    port.write("climate.setpoint", 21.3)
+    controller.slots[OURS - 1] = Null()
+    controller.slots[15] = Held(21.3)
+    assert port.read() == {"climate.setpoint": 21.5}
+    assert not port.same("climate.setpoint", 21.3, 21.5)
+
+
 def test_rubbish_on_the_wire_costs_nothing(stack):
     building = Building(stack, answer_s=3.0)
     building.start()

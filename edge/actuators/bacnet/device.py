@@ -124,7 +124,8 @@ class BacnetPort(Port):
         told = points.from_present(point, held)
         if slot < self._priority:
             self._excuses[actuator] = f"{point.name} is held at {told} by priority {slot}"
-        elif value is not None and told is not None and points.same(written, told):
+        ours = slot == self._priority and told is not None and points.same(written, told)
+        if ours and value is not None:
             self._rounded[actuator] = (written, value)
 
     def _slots(self, point: Point) -> list[object]:
