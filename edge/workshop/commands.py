@@ -1,6 +1,5 @@
 """`roomkeeper-edge plugin new|build|...`: what a plugin's author calls."""
 
-import os
 import tomllib
 from collections.abc import Callable
 from functools import wraps
@@ -52,15 +51,11 @@ def new_command(name: str, language: str, into: Path) -> None:
 @plainly
 def build_command(folder: Path) -> None:
     """Compile the plugin in FOLDER and write its hash into plugin.toml."""
-    built = build_into(folder, compiler_cache())
+    from edge.workshop.caches import compilers  # noqa: PLC0415 - needs the sandbox
+
+    built = build_into(folder, compilers())
     rest = "sign it again" if built.changed else "as it was"
     click.echo(f"{built.module}: {built.size} bytes, {rest}")
-
-
-def compiler_cache() -> Path:
-    """Return where compilers keep what they made, as the XDG base directories have it."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(home) if home else Path.home() / ".cache") / "roomkeeper" / "compilers"
 
 
 @click.command("permit")

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from edge.plugins.errors import PluginError
 from edge.plugins.install import InstalledPlugin
 from edge.plugins.manifest import MANIFEST, parse, settings_for
@@ -96,6 +98,7 @@ class Dev:
         where = f"{self.folder.resolve().name}/{MANIFEST}"
         manifest = parse(data, where)
         wasm = build(self.folder, self.cache)
+        manifest = msgspec.structs.replace(manifest, sha256=hashlib.sha256(wasm).hexdigest())
         return InstalledPlugin(manifest, wasm, settings_for(manifest, {}, where), "")
 
     def _golden(self, trial: Trial) -> str:

@@ -13,13 +13,13 @@ _SMALL = 'deadline_ms = 20\nmemory_mb = 4\noutput_kb = 64\nlog_lines = 16\ninsta
 _LARGE = (
     "# The language's own runtime is slow to start: it is kept between calls. Whatever is not in\n"
     "# `state` may be gone at any call.\n"
-    'instance = "reused"\ndeadline_ms = 20\nmemory_mb = {}\noutput_kb = 64\nlog_lines = 16'
+    'instance = "reused"\ndeadline_ms = {}\nmemory_mb = {}\noutput_kb = 64\nlog_lines = 16'
 )
 LIMITS = {
     "c": _SMALL,
     "zig": _SMALL,
-    "python": _LARGE.format(128),
-    "javascript": _LARGE.format(64),
+    "python": _LARGE.format(60, 128),
+    "javascript": _LARGE.format(20, 64),
 }
 _TOOLS = {"javascript": ("package.json", "package-lock.json", ".npmrc")}
 

@@ -8,6 +8,7 @@ import msgspec
 from edge.contracts.base import Value
 from edge.journal import JournalError, open_reader
 from edge.plugins.install import InstalledPlugin
+from edge.workshop.caches import compiled
 from edge.workshop.errors import WorkshopError
 from edge.workshop.golden import check
 from edge.workshop.report import Report
@@ -20,7 +21,9 @@ Echo = Callable[[str], None]
 def golden(folder: Path, accept: bool, echo: Echo) -> int:
     """Check (or accept) the golden events; return how many are answered otherwise."""
     plugin = _plugin(folder, echo)
-    trial = Trial(plugin, lambda level, message: echo(f"     it says {level}: {message}"))
+    trial = Trial(
+        plugin, lambda level, message: echo(f"     it says {level}: {message}"), cache=compiled()
+    )
     wrong = checked = 0
     try:
         for found in check(folder, trial, accept):
@@ -45,7 +48,7 @@ def recorded(
     report = Report()
     try:
         with open_reader(journal) as reader:
-            trial = Trial(_plugin(folder, echo))
+            trial = Trial(_plugin(folder, echo), cache=compiled())
             try:
                 run = WhatIf(trial, chosen)
                 for found in run.run(reader.read()):

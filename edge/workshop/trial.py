@@ -10,6 +10,7 @@ import msgspec
 from edge.contracts.base import Value
 from edge.contracts.plugin import PluginEvent, PluginInput, PluginOutput, input_encoder
 from edge.plugins.answer import read_answer
+from edge.plugins.cache import CompileCache
 from edge.plugins.errors import GuestError, PluginError
 from edge.plugins.install import InstalledPlugin
 from edge.plugins.manifest import MANIFEST, Manifest, parse, settings_for
@@ -71,11 +72,15 @@ class Trial:
     """One plugin in the sandbox; keeps its state from call to call. close() frees it.
 
     deadline_ms: another deadline than its manifest's (the default is long: it counts what a plugin
-    says, not how soon, which `plugin bench` measures); 0: that one.
+    says, not how soon, which `plugin bench` measures); 0: that one. cache: of machine code.
     """
 
     def __init__(
-        self, plugin: InstalledPlugin, say: Say = _quiet, deadline_ms: int = PATIENCE_MS
+        self,
+        plugin: InstalledPlugin,
+        say: Say = _quiet,
+        deadline_ms: int = PATIENCE_MS,
+        cache: CompileCache | None = None,
     ) -> None:
         self.plugin, self.state = plugin, ""
         manifest = plugin.manifest
@@ -85,7 +90,11 @@ class Trial:
         self.box = Sandbox()
         try:
             heard = say if "log" in manifest.capabilities else _quiet
-            self.guest = self.box.compile(manifest.module, plugin.wasm, limits, heard)
+            if cache is None:
+                self.guest = self.box.compile(manifest.module, plugin.wasm, limits, heard)
+            else:
+                self.guest = cache.guest(self.box, plugin, heard)
+                self.guest.limits = limits
             introduce(self.guest, manifest)
         except PluginError as error:
             self.box.close()
