@@ -7,3 +7,7 @@ class PluginError(Exception):
 
 class GuestError(PluginError):
     """A call trapped, overran a limit or answered nothing usable."""
+
+
+class DeadlineError(GuestError):
+    """A call that was still running at its deadline."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wasmtime import component
 
 from edge.plugins import ffi
-from edge.plugins.errors import GuestError, PluginError
+from edge.plugins.errors import DeadlineError, GuestError, PluginError
 from edge.plugins.manifest import Limits
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class Instance:
             self._timer.rest()
         if error:
             self.close()
-            raise GuestError(_why(ffi.take_error(error), guest.limits))
+            raise _stopped(ffi.take_error(error), guest.limits)
 
     def call(self, export: str, text: str | None) -> str:
         """Call an export, once more if need be, under a deadline of its own."""
@@ -134,7 +134,7 @@ class Instance:
         if not self._timer.in_a_row:
             self._timer.rest()
         if error:
-            raise GuestError(_why(ffi.take_error(error), self._guest.limits))
+            raise _stopped(ffi.take_error(error), self._limits)
         size = result.size
         try:
             if size > self._output:
@@ -183,10 +183,10 @@ def _resident_mb() -> int:
         return int(file.read().split()[1]) * resource.getpagesize() // MEGABYTE
 
 
-def _why(error: str, limits: Limits) -> str:
-    """Return one line that says what stopped a guest."""
+def _stopped(error: str, limits: Limits) -> GuestError:
+    """Return what stopped a guest, in one line."""
     said = error.rsplit("wasm trap: ", 1)[-1] if "wasm trap: " in error else error
     line = said.strip().splitlines()[-1].strip()[:300] if said.strip() else "stopped"
     if line == "interrupt":
-        return f"ran over its deadline of {limits.deadline_ms} ms"
-    return f"stopped: {line}"
+        return DeadlineError(f"ran over its deadline of {limits.deadline_ms} ms")
+    return GuestError(f"stopped: {line}")

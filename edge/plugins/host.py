@@ -11,7 +11,7 @@ from prometheus_client import Counter, Histogram
 from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import Health, PluginAnswered, PluginFailed, Signal, SourceChanged
 from edge.plugins.cache import CompileCache
-from edge.plugins.errors import PluginError
+from edge.plugins.errors import DeadlineError, PluginError
 from edge.plugins.install import InstalledPlugin
 from edge.plugins.loader import Loader, Ready, Refused
 from edge.plugins.queue import PluginCall, Waiting
@@ -50,16 +50,20 @@ class PluginHost:
         post: Post,
         mono: Callable[[], float] = time.monotonic,
         *,
+        cpu: Callable[[], float] = time.thread_time,
         enabled: Sequence[str] = (),
         cache: CompileCache | None = None,
         shelf: Shelf | None = None,
         changing: Callable[[InstalledPlugin], None] = lambda _plugin: None,
     ) -> None:
-        """enabled: what the shelf is watched for, whether or not it could run at the start.
+        """cpu: processor time of the calling thread, seconds.
+
+        enabled: what the shelf is watched for, whether or not it could run at the start.
 
         changing: hears of a plugin that takes over, before anything of it is posted.
         """
-        self._post, self._mono, self._cache, self._changing = post, mono, cache, changing
+        self._post, self._mono, self._cpu = post, mono, cpu
+        self._cache, self._changing = cache, changing
         self._runners = {plugin.id: Runner(plugin) for plugin in plugins}
         self._waiting = {name: Waiting() for name in self._runners}
         self._changed = threading.Condition()
@@ -233,13 +237,19 @@ class PluginHost:
         now: float,
         seed: int,
     ) -> None:
-        name, begun = runner.plugin.id, self._mono()
+        name, begun, used = runner.plugin.id, self._mono(), self._cpu()
         try:
             output = runner.call(batch, now, seed)
         except GuestError as error:
-            ended = self._mono()
-            runner.failed(str(error), ended)
-            self._fail(runner, ids, str(error))
+            ended, reason = self._mono(), str(error)
+            used = (self._cpu() - used) * 1000
+            fair = used * 2 >= runner.plugin.manifest.limits.deadline_ms
+            if isinstance(error, DeadlineError) and not fair:
+                # Nobody's guest is at fault when the machine had no time for it.
+                reason += f", of which it was given {used:.0f}: the machine is overloaded"
+            else:
+                runner.failed(reason, ended)
+            self._fail(runner, ids, reason)
             if runner.quarantined:
                 self._loader.replace(runner.plugin, runner.quarantined)
         else:

@@ -113,6 +113,26 @@ def test_third_failure_in_a_minute_quarantines_until_released() -> None:
     assert "quarantined" not in seen[5].reason  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("given", [0.0, 0.02])
+def test_a_machine_without_time_for_it_is_no_fault_of_a_plugin(given: float) -> None:
+    posted = Posted()
+    used = iter(given * n for n in range(100))
+    loop = guest(component(body="(loop $l (br $l))"))
+    host = PluginHost([loop], posted, lambda: 100.0, cpu=lambda: next(used))
+    host.start()
+    try:
+        for _ in range(3):
+            host.submit(call(event(), plugin="guest"))
+            posted.take(1)
+        host.submit(call(event(), plugin="guest"))
+        (last,) = posted.take(1)
+    finally:
+        host.stop()
+    assert isinstance(last, PluginFailed)
+    assert last.quarantined == (given > 0)
+    assert ("the machine is overloaded" in last.reason) == (given == 0)
+
+
 def test_failures_more_than_a_minute_apart_do_not_quarantine() -> None:
     posted = Posted()
     clock = [100.0]
