@@ -56,9 +56,11 @@ bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMAR
 mutate: setup-python ## Change gate, arbiter and policy, and see that a test fails; WRITE=1 keeps the score
 	@$(PY) -m tests.mutation $(if $(WRITE),--write)
 
-wasm: ## Build the shipped plugins from their sources
+wasm: ## Build the shipped plugins, and those of tests and figures, from their sources
 	@$(BOOT) wasm
 	@.venv-wasm/bin/python -m wasm_modules.build
+	@.venv-wasm/bin/python -m tests.plugins.hostile_build
+	@.venv-wasm/bin/python -m tests.bench.extism.build
 
 wasm-check: ## Rebuild the shipped plugins and compare
 	@$(BOOT) wasm
