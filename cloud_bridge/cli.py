@@ -180,3 +180,7 @@ def image(folder: Path) -> None:
         click.echo(str(app.make_image(folder)))
     except (app.KernelError, OSError) as error:
         raise Failure(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()

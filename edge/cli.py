@@ -219,3 +219,7 @@ def _config(path: Path) -> RoomConfig:
         return load_room(path)
     except ConfigError as error:
         raise Failure(str(error)) from error
+
+
+if __name__ == "__main__":
+    main()
