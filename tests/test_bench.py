@@ -1,6 +1,6 @@
 """The table of figures: what modules print becomes rows, and the document keeps its other text."""
 
-from tests.bench.__main__ import Figure, figures, put, table
+from tests.bench.__main__ import Figure, again, figures, put, table
 
 
 def test_json_lines_become_figures_and_other_lines_do_not():
@@ -32,3 +32,13 @@ def test_the_table_replaces_the_old_one_between_the_markers():
     assert "old" not in second
     assert second.endswith("\nmore\n")
     assert second.count("<!-- figures -->") == second.count("<!-- /figures -->") == 1
+
+
+def test_some_modules_measured_again_leave_the_rows_of_the_others():
+    document = put("text\n", table([Figure("`a`", "x", 1, "s"), Figure("`b`", "y", 2, "s")]))
+    for value in (3, 4):
+        document = again(document, ["a"], [Figure("`a`", "x", value, "s")], f"load {value}")
+    rows = [line for line in document.splitlines() if line.startswith("| ")]
+    assert rows[1:] == ["| x | 4 | s |  |  | `a` |", "| y | 2 | s |  |  | `b` |"]
+    assert document.count("The rows of `a` are of another run, load 4.") == 1
+    assert "load 3" not in document

@@ -1,7 +1,7 @@
 """Every figure in one table: `python -m tests.bench [--write] [NAME...]`.
 
 Each module of this folder is a script that prints one JSON line per figure. `--write` puts the
-table between the markers of BENCHMARKS.md.
+table between the markers of BENCHMARKS.md; with names, only these modules' rows change there.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,6 +109,19 @@ def put(document: str, text: str) -> str:
     return f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}"
 
 
+def again(document: str, names: Sequence[str], found: Sequence[Figure], load: str) -> str:
+    """Return `document` with these modules' rows measured anew, the others as they were."""
+    old = document.partition(BEGIN)[2].partition(END)[0].strip().splitlines()
+    start = next(number for number, line in enumerate(old) if line.startswith("| figure |"))
+    named = ", ".join(f"`{name}`" for name in names)
+    about = [x for x in old[:start] if x and not x.startswith(f"The rows of {named} ")]
+    ends = tuple(f"| `{name}` |" for name in names)
+    kept = [line for line in old[start + 2 :] if not line.endswith(ends)]
+    rows = sorted([*kept, *(figure.row() for figure in found)], key=lambda row: row.split("|")[-2])
+    note = f"The rows of {named} are of another run, {load}."
+    return put(document, "\n".join([*about, note, "", *old[start : start + 2], *rows]))
+
+
 def main() -> int:
     """Run the modules, print their table; return 1 when one of them failed."""
     names = sorted(p.stem for p in HERE.glob("*.py") if not p.stem.startswith("_"))
@@ -132,7 +146,9 @@ def main() -> int:
     print(text)
     if asked.write and not failures:
         old = DOCUMENT.read_text() if DOCUMENT.exists() else ""
-        DOCUMENT.write_text(put(old, text))
+        partial = bool(asked.names) and BEGIN in old
+        new = again(old, asked.names, found, load) if partial else put(old, text)
+        DOCUMENT.write_text(new)
     print("\n".join(failures), end="\n" if failures else "", file=sys.stderr)
     return 1 if failures else 0
 

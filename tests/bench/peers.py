@@ -7,7 +7,8 @@ a rule decides; a set message {"brightness": 254 | 0} goes out.
   durable journal on. Its set messages go out at QoS 1.
 - Node-RED 4 (a function node) and Home Assistant 2024.3.3 (an automation), as people install them;
   none of the above, QoS 0. What they answer carries the id.
-- echo: a client that answers itself through the broker, the limit of broker and client.
+- echo: a client that answers itself through the broker, the limit of broker and client. Beside it,
+  one small write to the disk that holds the journal, made durable: what Roomkeeper waits for too.
 
 Paced: 10 a second each, as sensors speak. Closed loop: the next when the last is answered, a dozen
 in a row, then the others. Burst: 5,000 as fast as the broker takes them, every message an edge that
@@ -44,6 +45,7 @@ from tests.bench._peers import (
     write_peer_room,
 )
 from tests.bench._room import quantile, running, tell, write_room
+from tests.bench.chain import disk, milliseconds
 from tests.world.mosquitto import Mosquitto
 from tests.world.site import wait_for
 
@@ -53,6 +55,7 @@ CLOSED, CLOSED_ROUNDS, ROUND_S = 12, 20, 1.5
 BURST = 5000
 BURST_ROUNDS = 2
 QUIET_S = 15.0
+DISK = "4 KB made durable on the journal's disk"
 TOPICS: dict[str, Callable[[str], str]] = {
     OURS: lambda board: NODE.name(room="bench", node=board),
     NODE_RED: lambda board: f"peers/nodered/{board}",
@@ -80,8 +83,11 @@ def speakers() -> Iterator[str]:
             yield board
 
 
-def one_by_one(askers: dict[str, Asker]) -> dict[str, dict[str, list[float]]]:
-    """Return the milliseconds of each subject, paced and in a closed loop, taken in turn."""
+def one_by_one(askers: dict[str, Asker], page: Path) -> dict[str, dict[str, list[float]]]:
+    """Return the milliseconds of each subject, paced and in a closed loop, taken in turn.
+
+    page: a file on the journal's disk, written and made durable in turn with them.
+    """
     found: dict[str, dict[str, list[float]]] = {"paced": {}, "closed loop": {}}
     counts = dict.fromkeys(askers, 0)
 
@@ -92,11 +98,13 @@ def one_by_one(askers: dict[str, Asker]) -> dict[str, dict[str, list[float]]]:
 
     for name, asker in askers.items():
         asker.wake(partial(ask, name))
-    for _ in range(PACED):
-        for name in askers:
-            began = time.monotonic()
-            found["paced"].setdefault(name, []).append(ask(name))
-            time.sleep(max(0.0, began + PACE_S / len(askers) - time.monotonic()))
+    with page.open("wb") as file:
+        for _ in range(PACED):
+            for name in askers:
+                began = time.monotonic()
+                found["paced"].setdefault(name, []).append(ask(name))
+                time.sleep(max(0.0, began + PACE_S / len(askers) - time.monotonic()))
+            found["paced"].setdefault(DISK, []).extend(milliseconds([disk(file.fileno())]))
     for _ in range(CLOSED_ROUNDS):
         ends = time.monotonic() + ROUND_S
         for name in askers:
@@ -180,7 +188,7 @@ def main() -> None:
         wait_for("the sender's link", lambda: link.connected, 5)
         config, health = write_room(folder, broker.port)
         with running(config, health):
-            tell_one_by_one(one_by_one(askers))
+            tell_one_by_one(one_by_one(askers, folder / "page"))
         bursts: dict[str, list[Answers]] = {name: [] for name in TOPICS}
         for turn in range(rounds):
             for name, asker in askers.items():
