@@ -6,19 +6,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.contracts.signals import MotionChanged, PluginAnswered, decode_signal
+from edge.contracts.signals import MotionChanged, PluginAnswered, PluginFailed, decode_signal
 from edge.journal import open_reader
 
 
 @dataclass(slots=True)
 class Answers:
-    """Counts of one burst. sent: set messages that went out; seconds: until the last answer."""
+    """Counts of one burst. sent: set messages that went out; seconds: until the last answer.
+
+    failed: answered with the word that the plugin could not (its deadline, on a busy machine).
+    """
 
     answered: int
     lost: int
     doubled: int
     seconds: float
     sent: int = 0
+    failed: int = 0
 
     @property
     def rate(self) -> float:
@@ -38,6 +42,7 @@ class Answers:
         ended = _wait(path, count, quiet_s)
         edges: dict[str, list[tuple[str, bool]]] = defaultdict(list)
         answers: Counter[str] = Counter()
+        failed: set[str] = set()
         with open_reader(path) as reader:
             for row in reader.read(0):
                 if row.kind != "signal" or row.body is None:
@@ -47,6 +52,9 @@ class Answers:
                     edges[signal.source].append((row.id, signal.active))
                 elif isinstance(signal, PluginAnswered):
                     answers.update(signal.events)
+                elif isinstance(signal, PluginFailed):
+                    answers.update(signal.events)
+                    failed.update(signal.events)
         known = [ident for of_board in edges.values() for ident, _ in of_board]
         for board, of_board in edges.items():
             # Each board said: motion, no motion, motion, ...; in the journal it must stand so.
@@ -54,7 +62,9 @@ class Answers:
             assert said == [turn % 2 == 0 for turn in range(len(said))], board
         answered = sum(1 for ident in known if answers[ident])
         doubled = sum(1 for ident in known if answers[ident] > 1) + max(0, len(known) - count)
-        return cls(answered, count - answered, doubled, ended - began)
+        told = sum(1 for ident in known if ident in failed)
+        lost = count - answered
+        return cls(answered - told, lost, doubled, ended - began, failed=told)
 
 
 def _wait(path: Path, count: int, quiet_s: float) -> float:
@@ -64,9 +74,9 @@ def _wait(path: Path, count: int, quiet_s: float) -> float:
         with open_reader(path) as reader:
             for row in reader.read(after):
                 after = row.seq
-                if row.body is not None and b'"plugin"' in row.body[:40]:
+                if row.body is not None and row.body.startswith(b'{"type":"plugin'):
                     signal = decode_signal(row.body)
-                    assert isinstance(signal, PluginAnswered)
+                    assert isinstance(signal, PluginAnswered | PluginFailed)
                     found += len(signal.events)
                     seen_at = time.monotonic()
         time.sleep(0.02)

@@ -15,8 +15,9 @@ in a row, then the others. Burst: 5,000 as fast as the broker takes them, every 
 changes the room; for Roomkeeper from 250 boards, as none may say more than twenty at once. Answered
 there means: for the peers, a set message with that id; for Roomkeeper, the plugin's answer to that
 edge, durable in the journal, of which the arbiter makes what the lamp should be: a lamp is set to
-the newest wish, not 5,000 times in a second, and its last state is checked. Lost: without an
-answer. Doubled: answered twice.
+the newest wish, not 5,000 times in a second, and its last state is checked. A plugin that overran
+its deadline (by the clock, on a busy machine) is answered for by that word, counted by itself.
+Lost: without an answer. Doubled: answered twice.
 """
 
 import statistics
@@ -164,6 +165,9 @@ def tell_bursts(found: dict[str, list[Answers]]) -> None:
         beside = ("", None) if name == OURS else (OURS, rates[OURS])
         tell(f"{name}, burst of {BURST:,}: answered", worst.answered, "edges")
         tell(f"{name}, burst of {BURST:,}: lost", worst.lost, "edges")
+        if name == OURS:
+            failed = max(a.failed for a in runs)
+            tell(f"{name}, burst of {BURST:,}: answered that the plugin failed", failed, "edges")
         tell(f"{name}, burst of {BURST:,}: doubled", max(a.doubled for a in runs), "edges")
         tell(f"{name}, burst of {BURST:,}: set messages", worst.sent, "messages")
         tell(f"{name}, burst of {BURST:,}", rates[name], "edges/s", *beside)
