@@ -63,10 +63,18 @@ def wrap() -> None:
     around(paho.Client, "_sock_send", "written")
 
 
-if __name__ == "__main__":
-    out = Path(sys.argv.pop())
-    wrap()
-    try:
-        main(["run", sys.argv[1]])
-    finally:
+def write_at_the_end(out: Path) -> None:
+    """Write the notes when the room stops: its process ends without coming back here."""
+    stop: Call = Appliance.stop
+
+    def stopped(room: Appliance) -> None:
+        stop(room)
         out.write_text(json.dumps(notes))
+
+    Appliance.stop = stopped  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    write_at_the_end(Path(sys.argv.pop()))
+    wrap()
+    main(["run", sys.argv[1]])

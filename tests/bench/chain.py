@@ -29,17 +29,17 @@ PAUSE_S = 0.1
 
 STEPS = (
     ("arrives", "to the room: client, broker, link"),
-    ("taken MotionChanged", "checked, into the inbox, the loop wakes"),
+    ("taken MotionChanged", "checked, into the inbox and taken there"),
     ("step ends", "core: the room is fused, events found"),
     ("plugin begins", "signal to the journal, the plugins' thread wakes"),
     ("plugin ends", "plugin call in a fresh instance"),
-    ("taken PluginAnswered", "answer into the inbox, the loop wakes"),
+    ("taken PluginAnswered", "answer into the inbox and taken there"),
     ("step ends", "core: policy, arbiter, gate"),
     ("append", "signal and decision to JSON"),
     ("commit begins", "the journal's thread wakes"),
     ("commit ends", "one commit of both rows, on the disk"),
     ("released", "handed out"),
-    ("written", "driver, the link's thread wakes, socket"),
+    ("written", "driver, socket"),
 )
 """Where a signal is noted, in its order, and what it has been through since the note before."""
 
