@@ -243,7 +243,7 @@ class PluginHost:
         except GuestError as error:
             ended, reason = self._mono(), str(error)
             used = (self._cpu() - used) * 1000
-            fair = used * 2 >= runner.plugin.manifest.limits.deadline_ms
+            fair = used * 4 >= runner.plugin.manifest.limits.deadline_ms
             if isinstance(error, DeadlineError) and not fair:
                 # Nobody's guest is at fault when the machine had no time for it.
                 reason += f", of which it was given {used:.0f}: the machine is overloaded"
