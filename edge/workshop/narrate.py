@@ -16,7 +16,7 @@ from edge.contracts.signals import (
 )
 from edge.workshop.day import PLACE
 from edge.workshop.golden import words
-from edge.workshop.report import happening
+from edge.workshop.report import happening, people
 from edge.workshop.stage import Proposed, Scene
 
 _COLOURS = {"given": "green", "refused": "red", "outranked": "yellow", "waits": "yellow"}
@@ -80,7 +80,7 @@ class Narrator:
         match signal:
             case PeopleCounted(count=count) if count != self._people:
                 self._people = count
-                return f"{count} people in the room" if count else "nobody in the room"
+                return f"{people(count) if count else 'nobody'} in the room"
             case ContactChanged(opening=opening, open=is_open):
                 return f"{opening} {'open' if is_open else 'closed'}"
             case OperatorAsked(who=who, verb=verb, actuator=actuator, value=value):

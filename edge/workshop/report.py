@@ -119,10 +119,16 @@ def clock(now: Now) -> str:
     return time.strftime("%H:%M:%S", time.localtime(now.wall))
 
 
+def people(count: int) -> str:
+    """Return so many people in words."""
+    return "1 person" if count == 1 else f"{count} people"
+
+
 def happening(event: PluginEvent) -> str:
     """Return an event as a person reads it."""
-    people = f"{event.count} people" if event.count else "occupied" if event.occupied else "empty"
-    parts = [people]
+    parts = ["occupied" if event.occupied else "empty"]
+    if event.count:
+        parts = [people(event.count)]
     if event.meeting != "none":
         parts.append(f"meeting {event.meeting}")
     if event.intent:

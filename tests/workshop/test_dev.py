@@ -100,7 +100,7 @@ def test_ctrl_c_leaves_nothing(lamp: Path, tmp_path: Path) -> None:
             cwd=ROOT, stdout=out, stderr=out, env={**os.environ, "TMPDIR": str(scratch)},
         )  # fmt: skip
         try:
-            until(lambda: "people in the room" in log.read_text(), 60, log.read_text())
+            until(lambda: "person in the room" in log.read_text(), 60, log.read_text())
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0, log.read_text()
         finally:

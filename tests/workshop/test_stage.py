@@ -38,7 +38,7 @@ def test_a_morning_with_the_lights_plugin() -> None:
         assert room.hour == 9.2
         assert room.day.values["light.main"] not in (0, 100)
     lines = told(scenes)
-    assert any(line.startswith("08:36:00  1 people in the room") for line in lines)
+    assert any(line.startswith("08:36:00  1 person in the room") for line in lines)
     assert any("light.main = " in line and line.endswith("-> given") for line in lines)
     assert any("meeting: active quiet-video" in line for line in lines)
     assert not any("refused" in line for line in lines)
