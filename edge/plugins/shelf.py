@@ -11,6 +11,9 @@ from edge.plugins.manifest import MANIFEST, settings_for
 from edge.plugins.signature import SUFFIX, load_keys
 from edge.plugins.versions import Row, Versions, number
 
+READINGS = 3
+"""A folder that is written meanwhile is read so often."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picked:
@@ -48,13 +51,7 @@ class Shelf:
 
     def pick(self, name: str) -> Picked:
         """Return what is to run; PluginError when there is nothing that may."""
-        chosen = self.settings.get(name, {})
-        offered: InstalledPlugin | None = None
-        note = ""
-        try:
-            offered = load_plugin(self.offered, name, load_keys(self.keys), chosen)
-        except PluginError as error:
-            note = str(error)
+        offered, note = self._offered(name)
         if self.versions is None:
             return _only(offered, note)
         row = self.versions.rows().get(name)
@@ -82,6 +79,20 @@ class Shelf:
             )
             return replace(picked, hint=hint)
         return picked
+
+    def _offered(self, name: str) -> tuple[InstalledPlugin | None, str]:
+        """Return what is offered, and why it is refused; read whole, while nobody wrote it."""
+        for _ in range(READINGS):
+            before = self.stamp(name)[:3]
+            try:
+                chosen = self.settings.get(name, {})
+                found, note = load_plugin(self.offered, name, load_keys(self.keys), chosen), ""
+            except PluginError as error:
+                found, note = None, str(error)
+            # Else its golden events may be of one version and its module of the next.
+            if self.stamp(name)[:3] == before:
+                return found, note
+        return None, f"{self.offered / name} is being written: looked at again in a moment"
 
     def put_back(self, name: str, version: str, why: str) -> InstalledPlugin | None:
         """Hold a version that fails here; return the one that runs instead, None when none can."""

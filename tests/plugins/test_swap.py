@@ -120,7 +120,7 @@ def test_a_version_that_cannot_run_never_takes_over(site: Site, wasm: bytes, say
     with running(site) as room:
         site.offer("1.1.0", wasm=wasm, golden=golden("1.1.0"))
         news = room.news()
-        assert news.health == "degraded"
+        assert news.health == "degraded", news
         assert says in news.reason
         assert state_of(room.ask()) == "1.0.0"
 
