@@ -191,7 +191,9 @@ def test_a_privacy_preset_is_the_shutter_and_no_preset_opens_it(stack, camera):
     world.apply("camera.shutter", "open")
     world.until_reported("camera.preset", "presenter")
     assert world.reported("camera.shutter") == "open"
-    assert world.reports("camera.preset") == ["home", "table", "presenter"]
+    # Where it stood before may have been looked at or not.
+    assert world.reports("camera.preset")[-2:] == ["table", "presenter"]
+    assert set(world.reports("camera.preset")) <= {"home", "table", "presenter"}
 
 
 def test_an_opened_shutter_shows_the_room_even_if_nobody_wants_a_preset(stack, camera):
