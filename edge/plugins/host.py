@@ -11,12 +11,13 @@ from prometheus_client import Counter, Histogram
 from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import Health, PluginAnswered, PluginFailed, Signal, SourceChanged
 from edge.plugins.cache import CompileCache
-from edge.plugins.errors import DeadlineError, PluginError
+from edge.plugins.errors import PluginError
 from edge.plugins.install import InstalledPlugin
 from edge.plugins.loader import Loader, Ready, Refused
 from edge.plugins.queue import PluginCall, Waiting
 from edge.plugins.runner import Runner
 from edge.plugins.sandbox import GuestError, Sandbox
+from edge.plugins.selftest import at_fault
 from edge.plugins.shelf import Shelf
 
 __all__ = ["PluginCall", "PluginHost", "Post"]
@@ -242,13 +243,11 @@ class PluginHost:
             output = runner.call(batch, now, seed)
         except GuestError as error:
             ended, reason = self._mono(), str(error)
-            used = (self._cpu() - used) * 1000
-            fair = used * 4 >= runner.plugin.manifest.limits.deadline_ms
-            if isinstance(error, DeadlineError) and not fair:
-                # Nobody's guest is at fault when the machine had no time for it.
-                reason += f", of which it was given {used:.0f}: the machine is overloaded"
-            else:
+            used = self._cpu() - used
+            if at_fault(error, used, runner.plugin.manifest.limits):
                 runner.failed(reason, ended)
+            else:
+                reason += f", of which it was given {used * 1000:.0f}: the machine is overloaded"
             self._fail(runner, ids, reason)
             if runner.quarantined:
                 self._loader.replace(runner.plugin, runner.quarantined)

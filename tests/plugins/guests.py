@@ -45,6 +45,7 @@ GUEST = r"""
       (i32.store (i32.const 4) (local.get 1))
       (i32.const 0))
     (func (export "describe") (result i32)
+      DESCRIBING
       (call $text (i32.const 8) (i32.const DESCRIBE_LEN)))
     (func $answer (result i32)
       (call $text (i32.const 1024) (i32.const ANSWER_LEN)))
@@ -66,12 +67,15 @@ GUEST = r"""
 
 def component(
     *, body: str = "", functions: str = "", extra: str = "", answer: str = '{"commands":[]}',
-    name: str = "guest",
+    name: str = "guest", describing: str = "",
 ) -> bytes:  # fmt: skip
-    """Return a component that runs `body` and then answers `answer`."""
+    """Return a component that runs `body` and then answers `answer`.
+
+    describing: what it runs before it says who it is.
+    """
     describe = json.dumps({"id": name, "schema": 1})
     parts = {
-        "DESCRIBE_LEN": str(len(describe)), "ANSWER_LEN": str(len(answer.encode())),
+        "DESCRIBING": describing, "DESCRIBE_LEN": str(len(describe)), "ANSWER_LEN": str(len(answer.encode())),
         "DESCRIBE": _escaped(describe), "ANSWER": _escaped(answer),
         "FUNCTIONS": functions, "EXTRA": extra, "BODY": body,
     }  # fmt: skip
