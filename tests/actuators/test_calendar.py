@@ -240,5 +240,5 @@ def test_stop_does_not_wait_for_a_server_that_hangs():
             taken, _ = sock.accept()
             began = time.monotonic()
             driver.stop()
-            assert time.monotonic() - began < 5.0
+            assert time.monotonic() - began < 1.0
             taken.close()

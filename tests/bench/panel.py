@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.bench._room import tell
-from tests.browser.chromium import chromium, page_of
+from tests.browser.chromium import TAP, chromium, page_of
 from tests.world.door import Door
 from tests.world.office import PASSWORD, Office
 from tests.world.office_scenes import attention
@@ -21,14 +21,6 @@ from tests.world.waiting import until
 
 ROUNDS = 9
 EMPTY = "data:text/html,<!doctype html><title>empty</title><p>.</p>"
-TAP = """() => new Promise(done => {
-  const figure = "[data-control='climate.setpoint'] .control-value";
-  const read = () => document.querySelector(figure).textContent;
-  const was = read(), start = performance.now();
-  const look = () => read() === was ? requestAnimationFrame(look) : done(performance.now() - start);
-  document.querySelector("[aria-label=Higher]").click();
-  look();
-})"""
 PAINTED = "performance.getEntriesByName('first-contentful-paint')"
 
 

@@ -116,3 +116,13 @@ CUT_OFF = """() => {
   }
   return out;
 }"""
+
+
+TAP = """() => new Promise(done => {
+  const figure = "[data-control='climate.setpoint'] .control-value";
+  const read = () => document.querySelector(figure).textContent;
+  const was = read(), start = performance.now();
+  const look = () => read() === was ? requestAnimationFrame(look) : done(performance.now() - start);
+  document.querySelector("[aria-label=Higher]").click();
+  look();
+})"""

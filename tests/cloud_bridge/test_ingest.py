@@ -202,13 +202,13 @@ def test_presence_and_its_end_are_noted(config: Path, room: Asker) -> None:
     assert rows(config, "SELECT stored FROM journals") == [(2,)]
 
 
-def test_sigterm_ends_it_with_everything_heard_stored(
+def test_sigterm_ends_it_within_2_s_with_everything_heard_stored(
     config: Path, room: Asker, ingest: Running
 ) -> None:
     for sequence in range(1, 101):
         room.event(sequence)
     until(lambda: room.acks)
-    assert ingest.terminate(20) == 0
+    assert ingest.terminate(2.0) == 0
     until(lambda: not health(ingest)["ok"])
 
 

@@ -60,7 +60,7 @@ def test_a_machine_is_ready_before_its_meeting_and_gone_after_it(
         room.want()
         until(lambda: room.phase(key) == "gone", 30, "machine gone")
         assert libvirtd.guests() == []
-        assert reconciler.terminate(20) == 0
+        assert reconciler.terminate(2.0) == 0
     assert room.phases(key) == ["creating", "booting", "ready", "ending", "gone"]
 
 
@@ -88,7 +88,7 @@ def test_a_reconciler_stopped_in_mid_boot_ends_within_2_s_and_leaves_the_boot(
     with Running("reconcile", config) as reconciler:
         room.want(meeting(key))
         until(libvirtd.guests, 60, "a guest's process")
-        assert reconciler.terminate(20) == 0
+        assert reconciler.terminate(2.0) == 0
         assert len(libvirtd.guests()) == 1
         reconciler.start()
         until(ready(room, key), 60, "machine ready")

@@ -107,7 +107,7 @@ def test_many_listeners_cannot_starve_a_page(door: Door) -> None:
         until(one.parts)
         began = time.monotonic()
         assert all(status(door, "/") == 200 for _ in range(5))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 5
 
 
 def test_the_server_stops_within_a_second_with_streams_open(door: Door) -> None:
@@ -116,7 +116,7 @@ def test_the_server_stops_within_a_second_with_streams_open(door: Door) -> None:
         assert door.server is not None
         began = time.monotonic()
         door.server.stop()
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 1.0
         until(listener.ended.is_set)
     until(lambda: not any(t.name == "panel" for t in threading.enumerate()))
 

@@ -29,7 +29,7 @@ CASES = {
 }
 """Case -> what is said of it: by the sandbox, by the reader of answers, or by the rules."""
 AFTER_THE_ANSWER = ("foreign", "range", "below")
-LIMITS = "[limits]\ndeadline_ms = 600"
+LIMITS = "[limits]\ndeadline_ms = 200"
 
 
 def named(case: str) -> str:

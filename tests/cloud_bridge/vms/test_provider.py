@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,3 +215,10 @@ def test_a_guest_has_one_network_that_is_shut_in(provider: LibvirtProvider) -> N
         assert "<interface" not in xml
     finally:
         provider.delete(machine.key)
+
+
+def test_listing_is_quick_enough_to_poll(provider: LibvirtProvider) -> None:
+    began = time.monotonic()
+    for _ in range(10):
+        provider.list()
+    assert time.monotonic() - began < 2.0
