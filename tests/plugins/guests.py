@@ -75,7 +75,8 @@ def component(
     """
     describe = json.dumps({"id": name, "schema": 1})
     parts = {
-        "DESCRIBING": describing, "DESCRIBE_LEN": str(len(describe)), "ANSWER_LEN": str(len(answer.encode())),
+        "DESCRIBE_LEN": str(len(describe)), "ANSWER_LEN": str(len(answer.encode())),
+        "DESCRIBING": describing,
         "DESCRIBE": _escaped(describe), "ANSWER": _escaped(answer),
         "FUNCTIONS": functions, "EXTRA": extra, "BODY": body,
     }  # fmt: skip
