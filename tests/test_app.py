@@ -9,46 +9,16 @@ import urllib.request
 import pytest
 
 from edge.journal import open_reader, verify
+from tests.world.bare import LAMP, NOTHING_TO_SEE, run_line, write_bare
 from tests.world.mosquitto import free_port
-from tests.world.site import BIN, ROOT
+from tests.world.places import BIN, ROOT
 from tests.world.waiting import until
 
-ROOM = """
-nodes = ["board"]
-[room]
-id = "alone"
-[broker]
-port = {nobody}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
-[camera]
-device = "/dev/video97"
-[microphone]
-device = "no such microphone"
-[[actuators]]
-name = "light.main"
-driver = "mqtt"
-device = "lamp"
-field = "brightness"
-min = 0.0
-max = 100.0
-fallback = 0
+OWN = """
 [plugins]
-folder = "{plugins}"
+folder = "plugins"
 keys = "{root}/config/keys"
 enabled = ["lights"]
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[clock]
-always_trust = true
-[health]
-port = {health}
 [panel]
 port = {panel}
 theme = "{root}/config/theme"
@@ -58,13 +28,14 @@ theme = "{root}/config/theme"
 @pytest.fixture
 def alone(tmp_path):
     """A room whose brokers, calendar, camera, microphone and plugin are all away or broken."""
-    ports = {"nobody": free_port(), "health": free_port(), "panel": free_port()}
+    ports = {"health": free_port(), "panel": free_port()}
     (tmp_path / "plugins").mkdir()
-    (tmp_path / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
-    config = tmp_path / "room.toml"
-    config.write_text(ROOM.format(root=ROOT, plugins=tmp_path / "plugins", **ports))
+    own = OWN.format(root=ROOT, panel=ports["panel"])
+    config, _ = write_bare(
+        tmp_path, LAMP, NOTHING_TO_SEE, own, nodes=["board"], health=ports["health"]
+    )
     log = (tmp_path / "edge.log").open("w")
-    process = subprocess.Popen([str(BIN / "roomkeeper-edge"), "run", str(config)], stderr=log)
+    process = subprocess.Popen(run_line(config), stderr=log)
     yield process, ports, tmp_path
     process.kill()
     process.wait()

@@ -13,21 +13,13 @@ import pytest
 from edge.decide.devices import SETTLE_S
 from edge.journal import open_reader
 from tests.actuators.test_bacnet import SETPOINT, Management
+from tests.world.bare import NO_PANEL, NO_PLUGINS, run_line, write_bare
 from tests.world.mosquitto import free_port
 from tests.world.peer import Peer
 from tests.world.pulse import PulseServer
-from tests.world.site import BIN, ROOT
 from tests.world.waiting import until
 
-ROOM = """
-[room]
-id = "alone"
-[broker]
-port = {nobody}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
+DEVICES = """
 [[actuators]]
 name = "camera.preset"
 driver = "visca"
@@ -62,31 +54,15 @@ poll_s = 1.0
 [[bacnet.devices]]
 name = "radiators"
 address = "127.0.0.2:{bacnet}"
-[plugins]
-enabled = []
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[clock]
-always_trust = true
-[health]
-port = {health}
-[panel]
-enabled = false
 """
 
 
 @pytest.fixture
 def house(tmp_path):
     """The devices, and a room that is started with `run`; ports by name."""
-    names = ("nobody", "health", "udp", "tcp", "own", "bacnet")
-    ports = {name: free_port() for name in names}
-    (tmp_path / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
-    (tmp_path / "room.toml").write_text(ROOM.format(root=ROOT, **ports))
-    line = [str(BIN / "roomkeeper-edge"), "run", str(tmp_path / "room.toml")]
+    ports = {name: free_port() for name in ("health", "udp", "tcp", "own", "bacnet")}
+    devices = DEVICES.format(**ports)
+    config, _ = write_bare(tmp_path, devices, NO_PLUGINS, NO_PANEL, health=ports["health"])
     with (
         PulseServer() as sound,
         Peer("tests.world.ptz", f"--udp={ports['udp']}", f"--tcp={ports['tcp']}"),
@@ -94,7 +70,7 @@ def house(tmp_path):
         (tmp_path / "edge.log").open("w") as log,
     ):
         env = {**os.environ, "PULSE_SERVER": sound.env["PULSE_SERVER"]}
-        process = subprocess.Popen(line, stderr=log, env=env)
+        process = subprocess.Popen(run_line(config), stderr=log, env=env)
         try:
             yield process, ports, sound, tmp_path
         finally:

@@ -20,7 +20,7 @@ from edge.contracts.signals import DeviceReported, Signal, SourceChanged
 from edge.process.link import Link
 from tests.world import entity
 from tests.world.mosquitto import Mosquitto
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 from tests.world.waiting import until
 
 

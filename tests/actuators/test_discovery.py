@@ -20,7 +20,7 @@ from edge.config import _actuator_mistakes, load_room
 from edge.config_schema import ActuatorSection
 from tests.world import devices, entity, tasmota
 from tests.world.mosquitto import Mosquitto
-from tests.world.site import BIN, ROOT
+from tests.world.places import BIN, ROOT
 from tests.world.waiting import until
 
 ZIGBEE = "zigbee2mqtt/bridge/devices"

@@ -13,7 +13,7 @@ from edge.process.link import Link
 from tests.bench._room import write_room
 from tests.world import homeassistant, nodered
 from tests.world.mosquitto import Mosquitto
-from tests.world.site import wait_for
+from tests.world.probes import wait_for
 
 OURS, NODE_RED, HOME_ASSISTANT, ECHO = "Roomkeeper", "Node-RED", "Home Assistant", "echo"
 LAMP = DEVICE_SET.name(device="lamp")

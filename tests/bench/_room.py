@@ -10,28 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from edge.process.link import Link
-from tests.world.mosquitto import Mosquitto, free_port
-from tests.world.site import ROOT, healthy, wait_for
+from tests.world.bare import LAMP, NO_PANEL, write_bare
+from tests.world.mosquitto import Mosquitto
+from tests.world.places import ROOT
+from tests.world.probes import healthy, wait_for
 
-CONFIG = """
-nodes = {nodes}
-[room]
-id = "bench"
-[broker]
-port = {broker}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
-[[actuators]]
-name = "light.main"
-driver = "mqtt"
-device = "lamp"
-field = "brightness"
-min = 0.0
-max = 100.0
+QUICK = """
 rate_per_min = 600
-fallback = 0
 [fusion]
 # Motion alone decides, at once, in both directions.
 enter = 0.9
@@ -45,18 +30,6 @@ enabled = ["lights"]
 [plugins.settings.lights]
 hold_s = 0.0
 fade_s = 0.0
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[clock]
-always_trust = true
-[health]
-port = {health}
-[panel]
-enabled = false
 """
 
 EDGE = ("-c", "from edge.cli import main; main()", "run")
@@ -78,14 +51,8 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 def write_room(folder: Path, broker: int, nodes: Sequence[str] = ("board",)) -> tuple[Path, int]:
     """Write a room's files; return its configuration and the port of its health."""
-    health, config = free_port(), folder / "room.toml"
-    config.write_text(
-        CONFIG.format(
-            nodes=json.dumps(nodes), broker=broker, nobody=free_port(), health=health, root=ROOT
-        )
-    )
-    (folder / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
-    return config, health
+    quick = QUICK.format(root=ROOT)
+    return write_bare(folder, LAMP, quick, NO_PANEL, room="bench", nodes=nodes, broker=broker)
 
 
 @contextmanager

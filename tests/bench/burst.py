@@ -21,7 +21,7 @@ from edge.journal import open_reader
 from edge.process.link import Link
 from tests.bench._room import running, tell, write_room
 from tests.world.mosquitto import Mosquitto
-from tests.world.site import wait_for
+from tests.world.probes import wait_for
 
 BOARDS = tuple(f"board{number}" for number in range(500))
 EACH = 10

@@ -48,7 +48,7 @@ from tests.bench._peers import (
 from tests.bench._room import quantile, running, tell, write_room
 from tests.bench.chain import disk, milliseconds
 from tests.world.mosquitto import Mosquitto
-from tests.world.site import wait_for
+from tests.world.probes import wait_for
 
 PACED, PACE_S = 150, 0.1
 CLOSED, CLOSED_ROUNDS, ROUND_S = 12, 20, 1.5

@@ -20,7 +20,9 @@ from edge.journal import open_reader
 from tests.bench._room import EDGE, tell
 from tests.world.media import make_clip, make_sound
 from tests.world.mosquitto import free_port
-from tests.world.site import ENV, ROOT, Media, Site, Wishes, healthy
+from tests.world.places import ENV, ROOT
+from tests.world.probes import healthy
+from tests.world.site import Media, Site, Wishes
 from tests.world.supervisor import python
 from tests.world.waiting import until
 

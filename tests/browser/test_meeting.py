@@ -14,7 +14,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.chromium import SHOTS, chromium, page_of, violations
 from tests.world.demo import SHORT, Plan
 from tests.world.media import make_clip, make_sound
-from tests.world.site import ROOT, Media, Site, Wishes, healthy
+from tests.world.places import ROOT
+from tests.world.probes import healthy
+from tests.world.site import Media, Site, Wishes
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.faults.world import World
-from tests.world.site import answers, healthy
+from tests.world.probes import answers, healthy
 
 Recovered = Callable[[], bool]
 

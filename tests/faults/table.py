@@ -21,7 +21,9 @@ from tests.faults.outside import arrivals, proven
 from tests.faults.parts import BY_NAME, PARTS, Part, Recovered
 from tests.faults.world import PERIODS_S, World
 from tests.world.demo import stoppable
-from tests.world.site import ROOM, ROOT, SiteError, wait_for
+from tests.world.places import ROOT
+from tests.world.probes import SiteError, wait_for
+from tests.world.site import ROOM
 
 RECOVERY_S = 60.0
 CALM_S = (0.2, 2.5)

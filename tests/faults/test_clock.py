@@ -15,7 +15,7 @@ from edge.contracts.signals import CalendarRead, Meeting, MotionChanged, Operato
 from edge.journal import open_reader
 from edge.replay import replay
 from tests.world.mosquitto import free_port
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 from tests.world.waiting import until
 
 HOUR = 3600.0

@@ -9,7 +9,8 @@ from pathlib import Path
 from tests.faults.follower import Follower
 from tests.faults.load import BOARDS, Load
 from tests.faults.outside import Watch, guests
-from tests.world.site import ROOM, Media, Site, SiteError, Wishes, wait_for
+from tests.world.probes import SiteError, wait_for
+from tests.world.site import ROOM, Media, Site, Wishes
 
 LONG_S = 3 * 3600.0
 FAR_S = 20 * 3600.0

@@ -13,8 +13,9 @@ import pytest
 from paho.mqtt import publish
 
 from edge.process.link import Link
-from tests.world.mosquitto import Mosquitto, free_port
-from tests.world.site import BIN, ROOT
+from tests.world.bare import NO_PANEL, NO_PLUGINS, run_line, write_bare
+from tests.world.mosquitto import Mosquitto
+from tests.world.places import BIN, ROOT
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -36,27 +37,7 @@ MOVES = {
 }
 """Actuator -> what is asked of it, and how its device then says that it did it."""
 
-REST = """
-[room]
-id = "aurora"
-[broker]
-port = {broker}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
-[plugins]
-enabled = []
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[health]
-port = {health}
-[panel]
-enabled = false
+ANNOUNCED = """
 [home_assistant]
 discovery = true
 """
@@ -93,10 +74,8 @@ def test_what_is_found_is_pasted_runs_and_moves(stack, tmp_path: Path):
     broker = stack.enter_context(Mosquitto())
     for module, *options in DEVICES:
         begin(stack, sys.executable, "-m", module, f"--port={broker.port}", *options)
-    ports = {"nobody": free_port(), "health": free_port(), "broker": broker.port}
-    config = tmp_path / "room.toml"
-    (tmp_path / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
-    config.write_text(REST.format(root=ROOT, **ports))
+    parts = (NO_PLUGINS, NO_PANEL, ANNOUNCED)
+    config, _ = write_bare(tmp_path, *parts, room="aurora", broker=broker.port)
     found: list[str] = []
 
     def all_there() -> bool:
@@ -104,7 +83,7 @@ def test_what_is_found_is_pasted_runs_and_moves(stack, tmp_path: Path):
         return set(MOVES) <= named(found[-1])
 
     until(all_there, 60)
-    config.write_text(found[-1] + config.read_text())
+    config.write_text(config.read_text() + found[-1])
     assert "actuators" in edge("check-config", str(config))
     assert named(edge("devices", "discover", str(config))) == set()
 
@@ -113,7 +92,7 @@ def test_what_is_found_is_pasted_runs_and_moves(stack, tmp_path: Path):
     listener.subscribe("#", lambda topic, body, _r: said.setdefault(topic, []).append(body))
     listener.start()
     stack.callback(listener.stop)
-    begin(stack, str(BIN / "roomkeeper-edge"), "run", str(config))
+    begin(stack, *run_line(config))
     until(lambda: b"online" in said.get("roomkeeper/aurora/home/online", []), 40)
     for actuator, (value, topic, pattern) in MOVES.items():
         said.pop(topic, None)

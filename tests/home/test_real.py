@@ -16,32 +16,15 @@ from edge.actuators.discovery.homeassistant import spelled
 from edge.contracts.entity import Availability, known_keys
 from edge.process.link import Link
 from tests.world import homeassistant
+from tests.world.bare import LAMP, NO_PANEL, NO_PLUGINS, run_line, write_bare
 from tests.world.homeassistant import HomeAssistant
-from tests.world.mosquitto import Mosquitto, free_port
-from tests.world.site import BIN, ROOT
+from tests.world.mosquitto import Mosquitto
+from tests.world.places import ROOT
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-ROOM = """
-nodes = ["desk"]
-[room]
-id = "aurora"
-name = "Aurora"
-[broker]
-port = {broker}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
-[[actuators]]
-name = "light.main"
-driver = "mqtt"
-device = "lamp"
-field = "brightness"
-min = 0.0
-max = 100.0
-fallback = 0
+DEVICES = """
 [[actuators]]
 name = "climate.setpoint"
 driver = "mqtt"
@@ -91,20 +74,8 @@ device_max = 3.0
 min = 0.0
 max = 100.0
 fallback = 0
-[plugins]
-enabled = []
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[clock]
-always_trust = true
-[health]
-port = {health}
-[panel]
-enabled = false
+"""
+ANNOUNCED = """
 [home_assistant]
 discovery = {discovery}
 """
@@ -145,13 +116,16 @@ class House:
     def live(self, discovery: bool) -> None:
         """Start the room, after ending the one that runs."""
         self.die()
-        ports = {"nobody": free_port(), "health": free_port(), "broker": self.broker.port}
-        (self.folder / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
-        text = ROOM.format(root=ROOT, discovery=str(discovery).lower(), **ports)
-        (self.folder / "room.toml").write_text(text)
-        self.room = self.process(
-            str(BIN / "roomkeeper-edge"), "run", str(self.folder / "room.toml")
+        announced = ANNOUNCED.format(discovery=str(discovery).lower())
+        config, _ = write_bare(
+            self.folder,
+            *(LAMP, DEVICES, NO_PLUGINS, NO_PANEL, announced),
+            room="aurora",
+            nodes=["desk"],
+            broker=self.broker.port,
+            more_of_room='name = "Aurora"',
         )
+        self.room = self.process(*run_line(config))
 
     def die(self) -> None:
         if self.room is not None:

@@ -25,48 +25,15 @@ from edge.plugins.signature import keygen
 from edge.replay import replay
 from tests.plugins.guests import KEYS, ROOT, SHIPPED, Maker, component
 from tests.plugins.hostile_guest import CASES, LIMITS, hostile, named
-from tests.world.mosquitto import free_port
+from tests.world.bare import LAMP, NO_PANEL, NOTHING_TO_SEE, write_bare
 from tests.world.waiting import until
 
 START = "from edge.cli import main; main()"
-ROOM = """
-nodes = []
-[room]
-id = "alone"
-[broker]
-port = {nobody}
-[site]
-port = {nobody}
-[calendar]
-url = "http://127.0.0.1:{nobody}/none/"
-[camera]
-device = "/dev/video97"
-[microphone]
-device = "no such microphone"
-[[actuators]]
-name = "light.main"
-driver = "mqtt"
-device = "lamp"
-field = "brightness"
-min = 0.0
-max = 100.0
-fallback = 0
+PLUGINS = """
 [plugins]
 folder = "plugins"
 keys = "keys"
 enabled = {enabled}
-[policy]
-file = "{root}/config/policies/room.cedar"
-[intents]
-file = "intents.toml"
-[journal]
-path = "room.journal"
-[clock]
-always_trust = true
-[health]
-port = {health}
-[panel]
-enabled = false
 """
 
 
@@ -78,16 +45,11 @@ class Room:
         self.plugins = folder / "plugins"
         shutil.copy(KEYS / "roomkeeper.pub", self.maker.keys)
         shutil.copytree(SHIPPED / "lights", self.plugins / "lights")
-        (folder / "intents.toml").write_text('[intent.default]\ntitle = "Meeting"\n')
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *enabled: str) -> None:
-        config = self.folder / "room.toml"
-        names = json.dumps(["lights", *enabled])
-        self.health = free_port()
-        config.write_text(
-            ROOM.format(root=ROOT, nobody=free_port(), health=self.health, enabled=names)
-        )
+        plugins = PLUGINS.format(enabled=json.dumps(["lights", *enabled]))
+        config, self.health = write_bare(self.folder, LAMP, NOTHING_TO_SEE, plugins, NO_PANEL)
         with (self.folder / "edge.log").open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", START, "run", str(config)], cwd=ROOT, stderr=log

@@ -9,7 +9,7 @@ import msgspec
 from edge.contracts.topics import DEVICE_SET, NODE
 from tests.bench._room import Clock, running, write_room
 from tests.world.mosquitto import Mosquitto
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 
 def record(folder: Path, comings: int = 3) -> Path:

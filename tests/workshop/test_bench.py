@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge.workshop.bench import bench
 from tests.workshop.authors import call
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 
 def test_the_lights_plugin_is_measured() -> None:

@@ -13,7 +13,7 @@ import pytest
 from edge.workshop.dev import Dev
 from edge.workshop.new import new
 from tests.workshop.authors import TOOLS, needs
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 from tests.world.waiting import until
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ from edge.contracts.commands import PluginCommand
 from edge.contracts.plugin import PluginOutput
 from edge.workshop.golden import differences
 from tests.workshop.authors import call
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 
 @pytest.fixture

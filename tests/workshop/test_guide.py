@@ -18,7 +18,7 @@ from edge.plugins.commands import plugin
 from edge.plugins.manifest import Actuator, Limits, Manifest, Setting
 from edge.plugins.queue import BATCH
 from tests.workshop.authors import TOOLS, needs
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 GUIDE = (ROOT / "docs" / "plugins.md").read_text()
 STRUCTS = (PluginInput, PluginEvent, PluginCommand, Limits, Actuator, Setting, Manifest)

@@ -19,7 +19,7 @@ from edge.workshop.build import LANGUAGES, build_into
 from edge.workshop.errors import WorkshopError
 from edge.workshop.new import new
 from tests.workshop.authors import TOOLS, call, needs
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 
 @pytest.mark.parametrize("language", list(LANGUAGES))

@@ -9,7 +9,7 @@ from edge.workshop.build import build_into
 from edge.workshop.testing import recorded
 from tests.workshop.authors import TOOLS, call, needs
 from tests.workshop.recording import record
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 SCENE = "wanted * m->share"
 

@@ -13,7 +13,7 @@ from edge.workshop.narrate import Narrator
 from edge.workshop.stage import Scene, Stage, permit
 from edge.workshop.trial import Trial, read_plugin
 from tests.plugins.guests import component, guest
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 LIGHTS = ROOT / "wasm_modules" / "lights"
 

@@ -17,7 +17,7 @@ from edge.workshop.stage import Stage, settings
 from edge.workshop.trial import Trial, read_plugin
 from edge.workshop.whatif import Answers, WhatIf
 from tests.plugins.guests import component, guest
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 
 pytestmark = pytest.mark.slow
 

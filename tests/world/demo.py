@@ -24,7 +24,9 @@ from edge.cli import painted
 from edge.journal import open_reader
 from edge.timeline import Timeline
 from tests.world.media import make_clip, make_sound
-from tests.world.site import BIN, ROOT, Media, Site, SiteError, Wishes, wait_for
+from tests.world.places import BIN, ROOT
+from tests.world.probes import SiteError, wait_for
+from tests.world.site import Media, Site, Wishes
 from tests.world.summary import Story
 
 UID = "demo-meeting"

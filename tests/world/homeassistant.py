@@ -9,15 +9,13 @@ import hashlib
 import hmac
 import http.client
 import json
-import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.world.mosquitto import free_port
+from tests.world.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / "build/peers/homeassistant/bin/python"
@@ -55,17 +53,18 @@ def available() -> bool:
     return PYTHON.exists()
 
 
-class HomeAssistant:
+class HomeAssistant(Server):
     """Start and stop one; `states` and `call` use its HTTP interface as an administrator.
 
     broker: the MQTT broker's port on the loopback. configuration: YAML added to the least one
     (such as `automation:`). Discovery over MQTT is on, under `homeassistant/`.
     """
 
+    name = "Home Assistant"
+
     def __init__(self, broker: int, configuration: str = "") -> None:
+        super().__init__()
         self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="roomkeeper-homeassistant-"))
-        self._process: subprocess.Popen[bytes] | None = None
         text = CONFIG.format(port=self.port) + configuration
         (self.folder / "configuration.yaml").write_text(text)
         for name, version, data in _storage(broker):
@@ -77,29 +76,13 @@ class HomeAssistant:
         whole = {"version": version, "minor_version": 1, "key": name, "data": data}
         (storage / name).write_text(json.dumps(whole))
 
-    @property
-    def pid(self) -> int:
-        """The running process's id."""
-        assert self._process is not None
-        return self._process.pid
-
     def start(self) -> Self:
         """Start, and wait until it runs and its MQTT integration is loaded.
 
         Its subscriptions stand up to two seconds later: ask until it answers.
         """
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(PYTHON), "-m", "homeassistant", "-c", str(self.folder), "--skip-pip"],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-            )
-        deadline = time.monotonic() + STARTS_S
-        while not self._runs():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Home Assistant does not run: {self.log()[:3000]}")
-            time.sleep(0.1)
+        line = [str(PYTHON), "-m", "homeassistant", "-c", str(self.folder), "--skip-pip"]
+        self._launch(line, self._runs, STARTS_S)
         return self
 
     def _runs(self) -> bool:
@@ -108,10 +91,6 @@ class HomeAssistant:
         except (OSError, http.client.HTTPException, RuntimeError):
             return False
         return bool(told["state"] == "RUNNING" and "mqtt" in told["components"])
-
-    def log(self) -> str:
-        """Return what it printed."""
-        return (self.folder / "log").read_text(errors="replace")
 
     def get(self, path: str) -> Any:
         """Return the JSON that GET answers; RuntimeError for any status but 200."""
@@ -143,34 +122,6 @@ class HomeAssistant:
         if answer.status != 200:
             raise RuntimeError(f"Home Assistant: {method} {path}: {answer.status} {text[:300]!r}")
         return json.loads(text)
-
-    def stop(self) -> None:
-        """End it; what it does not end itself within ten seconds is killed."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        self._process = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _storage(broker: int) -> list[tuple[str, int, dict[str, Any]]]:

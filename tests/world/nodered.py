@@ -5,14 +5,12 @@ The editor and its HTTP interface are off: only the flow runs.
 """
 
 import json
-import shutil
 import subprocess
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
+
+from tests.world.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = ROOT / "build/peers/node"
@@ -67,60 +65,19 @@ def node() -> Path:
     return found[0]
 
 
-class NodeRed:
+class NodeRed(Server):
     """Start and stop one that runs `flow`."""
 
+    name = "Node-RED"
+
     def __init__(self, flow: Sequence[dict[str, Any]]) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="roomkeeper-nodered-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__()
         (self.folder / "settings.js").write_text(SETTINGS)
         (self.folder / "flows.json").write_text(json.dumps(list(flow)))
-
-    def log(self) -> str:
-        """Return what it printed."""
-        return (self.folder / "log").read_text(errors="replace")
 
     def start(self) -> Self:
         """Start, and wait until its flow is connected to the broker."""
         folder = str(self.folder)
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [str(node()), str(RED), "-u", folder, "-s", f"{folder}/settings.js"],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-            )
-        deadline = time.monotonic() + STARTS_S
-        while "Connected to broker" not in self.log():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"Node-RED does not run: {self.log()[-2000:]}")
-            time.sleep(0.05)
+        line = [str(node()), str(RED), "-u", folder, "-s", f"{folder}/settings.js"]
+        self._launch(line, lambda: "Connected to broker" in self.log(), STARTS_S)
         return self
-
-    def stop(self) -> None:
-        """End it; what does not end within ten seconds is killed."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        self._process = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)

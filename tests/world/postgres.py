@@ -2,16 +2,15 @@
 
 import os
 import shutil
+import signal
 import subprocess
-import tempfile
-import time
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psycopg
 
 from tests.world.mosquitto import free_port
+from tests.world.server import Server
 from tests.world.supervisor import DIE_WITH_PARENT
 
 USER = "roomkeeper"
@@ -35,59 +34,46 @@ def _as_nobody_special() -> list[str]:
     return ["setpriv", "--reuid", "postgres", "--regid", "postgres", "--clear-groups", "--"]
 
 
-class Postgres:
+class Postgres(Server):
     """A server with the empty database `roomkeeper`; `url` is SQLAlchemy's."""
 
+    name = "PostgreSQL"
+
     def __init__(self) -> None:
+        super().__init__()
         self.port = free_port()
         self.url = f"postgresql+psycopg://{USER}@127.0.0.1:{self.port}/{USER}"
-        self._folder = Path(tempfile.mkdtemp(prefix="roomkeeper-postgres-"))
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Make the cluster at the first start; return once it answers."""
-        data = self._folder / "data"
+        data = self.folder / "data"
         if os.getuid() == 0:
-            shutil.chown(self._folder, "postgres", "postgres")
+            shutil.chown(self.folder, "postgres", "postgres")
         if not data.exists():
             line = [program("initdb"), "--auth=trust", f"--username={USER}", "--no-sync"]
             line += ["--encoding=UTF8", "--locale=C", str(data)]
             made = [*_as_nobody_special(), *line]
-            subprocess.run(made, check=True, capture_output=True, cwd=self._folder)
+            subprocess.run(made, check=True, capture_output=True, cwd=self.folder)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
-            "unix_socket_directories": str(self._folder),
+            "unix_socket_directories": str(self.folder),
         }
         words = [word for pair in settings.items() for word in ("-c", "{}={}".format(*pair))]
         line = [program("postgres"), "-D", str(data), *words]
-        with (self._folder.parent / f"{self._folder.name}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*_as_nobody_special(), *DIE_WITH_PARENT, *line],
-                stdout=log,
-                stderr=log,
-                cwd=self._folder,
-            )
-        self._answers()
+        self._launch([*_as_nobody_special(), *DIE_WITH_PARENT, *line], self._answers, 60)
         return self
 
-    def _answers(self) -> None:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                address = f"postgresql://{USER}@127.0.0.1:{self.port}"
-                with psycopg.connect(f"{address}/postgres", autocommit=True) as connection:
-                    found = connection.execute(
-                        "SELECT 1 FROM pg_database WHERE datname = %s", (USER,)
-                    )
-                    if found.fetchone() is None:
-                        connection.execute(f"CREATE DATABASE {USER}")
-                return
-            except psycopg.OperationalError:
-                assert self._process is not None
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+    def _answers(self) -> bool:
+        try:
+            address = f"postgresql://{USER}@127.0.0.1:{self.port}/postgres"
+            with psycopg.connect(address, autocommit=True) as connection:
+                found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (USER,))
+                if found.fetchone() is None:
+                    connection.execute(f"CREATE DATABASE {USER}")
+            return True
+        except psycopg.OperationalError:
+            return False
 
     def empty(self) -> None:
         """Forget every table."""
@@ -95,30 +81,6 @@ class Postgres:
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
 
-    def stop(self) -> None:
-        """End at once, as an operator in a hurry does."""
-        if self._process is not None:
-            self._process.send_signal(3)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(10)
-            self._process = None
-
-    def __enter__(self) -> Self:
-        try:
-            return self.start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        (self._folder.parent / f"{self._folder.name}.log").unlink(missing_ok=True)
+    def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
+        # At once, as an operator in a hurry does.
+        process.send_signal(signal.SIGQUIT)

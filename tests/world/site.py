@@ -4,12 +4,9 @@ Every process is a child of the supervisor, listens on a free loopback port and 
 `folder`, so that closing the site leaves nothing.
 """
 
-import base64
 import json
 import re
-import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.parse
@@ -21,181 +18,20 @@ from pathlib import Path
 
 from edge.journal import open_reader
 from tests.world import libvirtd
+from tests.world.account import Account, account
 from tests.world.mosquitto import free_port
+from tests.world.places import BIN, ENV, ROOT
+from tests.world.probes import answers, healthy, listens, wait_for
 from tests.world.servers import CONFIG as RADICALE
+from tests.world.site_settings import CLOUD_TOML, EVENT, MOSQUITTO, ROOM_TOML
 from tests.world.supervisor import Supervisor, python, sweep
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 ROOM = "aurora"
 USER = "room"
-
-MOSQUITTO = """
-listener {port} 127.0.0.1
-allow_anonymous true
-user root
-persistence true
-persistence_location {folder}/
-autosave_interval 1
-autosave_on_changes true
-"""
-
-
-ENV = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
-
-EVENT = """BEGIN:VCALENDAR
-VERSION:2.0
-PRODID:-//example//organiser//EN
-BEGIN:VEVENT
-UID:{uid}
-DTSTAMP:{now}
-DTSTART:{start}
-DTEND:{end}
-SUMMARY:{summary}
-CATEGORIES:demo
-ORGANIZER:mailto:ada@example.org
-ATTENDEE;CUTYPE=ROOM;PARTSTAT=NEEDS-ACTION:mailto:aurora@example.org
-END:VEVENT
-END:VCALENDAR
-"""
-
-ROOM_TOML = """# One room of a site that lives for some minutes. See config/room.toml for every key.
-nodes = {nodes}
-
-[room]
-id = "{room}"
-name = "Aurora"
-timezone = "Europe/Berlin"
-
-[broker]
-port = {ports.room}
-
-[site]
-port = {ports.site}
-
-[calendar]
-url = {calendar}
-username = {user}
-password_file = "calendar.password"
-poll_s = 1.0
-near_poll_s = 1.0
-
-[camera]
-device = {camera}
-loop = true
-
-[microphone]
-device = {microphone}
-loop = true
-
-[[actuators]]
-name = "light.main"
-driver = "mqtt"
-device = "ceiling"
-field = "brightness"
-min = 0.0
-max = 100.0
-rate_per_min = 60
-fallback = 0
-
-[[actuators]]
-name = "climate.setpoint"
-driver = "mqtt"
-device = "radiator"
-field = "occupied_heating_setpoint"
-min = 15.0
-max = 28.0
-rate_per_min = 30
-fallback = 18.0
-
-[[actuators]]
-name = "vm/*"
-driver = "vm"
-values = ["demo-small"]
-rate_per_min = 60
-
-[meetings]
-check_in_opens_s = 60.0
-no_show_s = 45.0
-extend_before_s = 8.0
-extend_step_s = {site.wishes.extend_s}
-empty_end_s = 5.0
-
-[fusion]
-hold_s = 4.0
-people_stale_s = 8.0
-voice_stale_s = 8.0
-motion_stale_s = 20.0
-
-[plugins]
-folder = "{root}/wasm_modules"
-keys = "{root}/config/keys"
-
-[plugins.settings.lights]
-hold_s = 3.0
-prelight_min = 0.5
-lease_s = 30.0
-
-[plugins.settings.climate]
-lease_s = 30.0
-
-[policy]
-file = "{root}/config/policies/room.cedar"
-
-[intents]
-file = "{root}/config/intents.toml"
-
-[journal]
-path = "{site.journal}"
-
-[clock]
-always_trust = true
-
-[health]
-port = {ports.edge}
-
-[panel]
-port = {ports.panel}
-theme = "{root}/config/theme"
-"""
-
-
-CLOUD_TOML = """# A service that lives for some minutes. See config/cloud.toml for every key.
-guest = "{guest}"
-
-[broker]
-port = {ports.site}
-
-[store]
-url = "cloud.db"
-
-[provider]
-uri = "{site.hypervisor}"
-
-[templates.demo-small]
-memory_mib = 128
-lead_s = {site.wishes.lead_s}
-grace_s = 3.0
-boot_s = 60.0
-
-[health]
-ingest_port = {ports.ingest}
-reconcile_port = {ports.reconcile}
-admin_port = {ports.admin_health}
-
-[admin]
-port = {ports.admin}
-theme = "{root}/config/theme"
-time_zone = "Europe/Berlin"
-"""
 
 CAPABILITIES = ROOT / "build" / "libvirt-cache"
 QUIET_ROWS = 20
 """Rows that may be on their way: the room goes on writing while it is asked."""
-
-
-class SiteError(Exception):
-    """A part of the site did not come up; the text names its log."""
 
 
 @dataclass
@@ -213,36 +49,6 @@ class Ports:
     admin_health: int = field(default_factory=free_port)
 
 
-def wait_for(what: str, done: Callable[[], bool], seconds: float, log: Path | None = None) -> None:
-    """Poll `done` until it holds; raise SiteError with the end of `log` when it never does."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            tail = log.read_text(errors="replace")[-3000:] if log and log.exists() else ""
-            raise SiteError(f"{what} did not happen within {seconds:.0f} s\n{tail}")
-        time.sleep(0.05)
-
-
-def answers(url: str) -> bool:
-    """Return whether `url` answers at all."""
-    try:
-        with urllib.request.urlopen(url, timeout=1.0):
-            return True
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-
-
-def healthy(port: int) -> bool:
-    """Return whether a process says that it is well."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1.0) as answer:
-            return bool(json.load(answer)["ok"])
-    except (OSError, ValueError, KeyError):
-        return False
-
-
 @dataclass(frozen=True)
 class Media:
     """What the room sees and hears, and the (second, people) pairs its board follows."""
@@ -250,32 +56,6 @@ class Media:
     camera: str
     microphone: str
     people: list[tuple[float, int]]
-
-
-@dataclass(frozen=True)
-class Account:
-    """A calendar's address, with a slash at its end, and who may use it."""
-
-    url: str
-    user: str
-    password: str
-
-    @property
-    def headers(self) -> dict[str, str]:
-        token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        return {"Authorization": f"Basic {token}"}
-
-
-def account(address: str) -> Account | None:
-    """Return the account in https://user:password@host/path/, None for no address."""
-    if not address:
-        return None
-    parts = urllib.parse.urlsplit(address)
-    host = parts.hostname or ""
-    place = f"{host}:{parts.port}" if parts.port else host
-    url = f"{parts.scheme}://{place}{parts.path.rstrip('/')}/"
-    unquote = urllib.parse.unquote
-    return Account(url, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
 @dataclass(frozen=True)
@@ -469,13 +249,6 @@ class Site:
         url = f"http://127.0.0.1:{self.ports.calendar}/"
         wait_for("calendar", lambda: answers(url), 20, self.log("calendar"))
         self._ask("MKCALENDAR", "")
-
-
-def listens(port: int) -> bool:
-    """Return whether somebody accepts on the loopback port."""
-    with socket.socket() as sock:
-        sock.settimeout(0.5)
-        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _stamp(wall: float) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from edge.journal import open_reader
 from edge.replay import replay
-from tests.world.site import ROOT
+from tests.world.places import ROOT
 from tests.world.waiting import until
 
 pytestmark = pytest.mark.slow
