@@ -18,6 +18,7 @@ from edge.contracts.signals import CalendarWritten, Signal
 from edge.process.backoff import Backoff
 from edge.process.dav import Dav, DavAccount, DavConflictError, DavError
 from edge.process.reporter import HealthReporter
+from edge.process.worker import Worker
 
 log = structlog.get_logger()
 
@@ -43,7 +44,7 @@ class Pending:
     until: float
 
 
-class CalendarDriver:
+class CalendarDriver(Worker):
     """Carries out CalendarWrite, posts one CalendarWritten for each, and its own health.
 
     Thread `driver:calendar`. A write the calendar is away for is tried again with backoff until
@@ -65,6 +66,7 @@ class CalendarDriver:
         wall: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
     ) -> None:
+        super().__init__(name)
         self.name = name
         self._account = account
         self._post = post
@@ -77,21 +79,6 @@ class CalendarDriver:
         self._lock = threading.Lock()
         self._pending: list[Pending] = []
         self._done: OrderedDict[str, tuple[Outcome, str]] = OrderedDict()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        # A request that hangs must not hold up the process's end.
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin to write."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within 1 s; a request under way is left to die with the process."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(0.9)
 
     def submit(self, write: CalendarWrite) -> None:
         """Take a write on, from any thread, without waiting."""

@@ -16,6 +16,7 @@ from edge.contracts.commands import Command
 from edge.contracts.signals import DeviceReported, Signal
 from edge.process.backoff import Backoff
 from edge.process.reporter import HealthReporter
+from edge.process.worker import Worker
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ STABLE_S = 10.0
 """A connection that held this long is tried again at once; one that flaps is tried ever later."""
 
 
-class Follower:
+class Follower(Worker):
     """Thread `name`: holds one device at the desires of its actuators while their leases last.
 
     Posts DeviceReported for each change and the health of `device:<device>`. The thread is a
@@ -51,6 +52,7 @@ class Follower:
         wall: Callable[[], float] = time.time,
         mono: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__(name)
         self.actuators = tuple(actuators)
         self._kind = name.split(":")[1]
         self._device = device
@@ -66,20 +68,6 @@ class Follower:
         self._free: set[str] = set()
         self._read_at = self._last_read = -math.inf
         self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin to connect."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within a second."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(0.9)
 
     def poke(self) -> None:
         """Read the device soon: it said that something changed. From any thread."""

@@ -1,6 +1,5 @@
 """The room's calendar as a source: polled by ETag, read whole, posted when it changed."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from prometheus_client import Counter, Histogram
 from edge.contracts.signals import CalendarRead, Signal
 from edge.process.backoff import Backoff
 from edge.process.dav import Dav, DavAccount, DavError
+from edge.process.worker import Worker
 from edge.signals.calendar_files import CalendarFiles
 from edge.signals.health import HealthReporter
 
@@ -50,7 +50,7 @@ class CalendarSettings:
     ahead_s: float = 36 * 3600.0
 
 
-class CalendarSource:
+class CalendarSource(Worker):
     """Posts CalendarRead whenever the window's content changed, and the calendar's health.
 
     Thread `calendar`. A poll asks for the calendar's tag; when that changed, is missing or was
@@ -67,6 +67,7 @@ class CalendarSource:
         wall: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
     ) -> None:
+        super().__init__(name)
         self.name = name
         self._settings = settings
         self._post = post
@@ -80,21 +81,6 @@ class CalendarSource:
         self._posted = ""
         self._tag: str | None = None
         self._listed = 0.0
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        # A request that hangs must not hold up the process's end, and nothing is lost with it.
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin to poll."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within 1 s; a request under way is left to die with the process."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(0.9)
 
     def poke(self) -> None:
         """Poll now, not at the next interval; from any thread."""

@@ -1,6 +1,5 @@
 """Keeps one capture device open: opens it again when it is lost, closes it when not allowed."""
 
-import threading
 import time
 from collections.abc import Callable
 
@@ -8,6 +7,7 @@ import structlog
 
 from edge.contracts.signals import Signal
 from edge.process.backoff import Backoff
+from edge.process.worker import Worker
 from edge.signals.health import HealthReporter
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ class SourceError(Exception):
     """A device that cannot be opened or went away; the text says which and what to do."""
 
 
-class Keeper:
+class Keeper(Worker):
     """Runs `session` in a thread, again and again, until stopped.
 
     `session` opens the device, works while `wanted()` holds, closes it and returns; it raises
@@ -36,25 +36,12 @@ class Keeper:
         session: Callable[[], None],
         backoff: Backoff | None = None,
     ) -> None:
+        super().__init__(name)
         self._name = name
         self._session = session
         self._backoff = backoff or Backoff()
         self.health = HealthReporter(name, post)
-        self._stop = threading.Event()
-        self._wake = threading.Event()
         self._enabled = True
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin to open the device."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Close the device and end, within 1 s."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(0.9)
 
     def enabled(self, on: bool) -> None:
         """Allow the device to be open, or have it closed; returns at once."""

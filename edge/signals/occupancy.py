@@ -1,6 +1,5 @@
 """The occupancy model as a source: a probability a second, from what the room's sensors say."""
 
-import threading
 from collections.abc import Callable
 
 import structlog
@@ -9,6 +8,7 @@ from prometheus_client import Histogram
 from edge.contracts.signals import OccupancyEstimated, Signal
 from edge.perception.errors import PerceptionError
 from edge.perception.occupancy import OccupancyFeatures, OccupancyModel, usable
+from edge.process.worker import Worker
 from edge.signals.health import HealthReporter
 
 log = structlog.get_logger()
@@ -20,7 +20,7 @@ SECONDS = Histogram(
 )
 
 
-class OccupancySource:
+class OccupancySource(Worker):
     """Posts OccupancyEstimated every `period_s` while there are features. Thread: its name.
 
     `features` is called on this thread; None means that nothing is known yet.
@@ -35,24 +35,13 @@ class OccupancySource:
         *,
         period_s: float = 1.0,
     ) -> None:
+        super().__init__(name, daemon=False)
         self.name = name
         self._model = model
         self._features = features
         self._post = post
         self._period = period_s
         self._health = HealthReporter(name, post)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=False)
-
-    def start(self) -> None:
-        """Begin to estimate."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End within 1 s."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(0.9)
 
     def _run(self) -> None:
         while not self._stop.is_set():
