@@ -10,7 +10,8 @@ ROOMKEEPER_DATA ?= $(realpath $(wildcard ../shared/data))
 ifneq ($(ROOMKEEPER_DATA),)
 export ROOMKEEPER_DATA
 endif
-export PYTHONDONTWRITEBYTECODE = 1
+# Compiled once, beside what else is built, not in the tree: every command and test starts processes.
+export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 
 .PHONY: help demo test check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
 
