@@ -55,6 +55,19 @@ def install(source: Path, config: Path) -> None:
     )
     if plugin.id not in room.plugins.enabled:
         click.echo(f"add {plugin.id} to [plugins] enabled in {config} to let it run")
+    if not _named(plugin.id, Path(room.policy.file)):
+        click.echo(
+            f"{room.policy.file} names no permit for it, so all it asks for is refused: "
+            f"`roomkeeper-edge plugin permit FOLDER` prints one to add"
+        )
+
+
+def _named(plugin: str, policy: Path) -> bool:
+    """Whether a policy speaks of a plugin; one that cannot be read is another command's error."""
+    try:
+        return f'Plugin::"{plugin}"' in policy.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return True
 
 
 @click.command()

@@ -73,6 +73,17 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+def test_who_installs_is_told_when_the_rooms_policy_permits_nothing_of_it(desk: Desk) -> None:
+    said = desk.ok("install", desk.source("1.0.0"))
+    assert "room.cedar names no permit for it" in said
+    assert "plugin permit FOLDER" in said
+    own = desk.folder / "own.cedar"
+    own.write_text('permit (principal == Plugin::"guest", action, resource);')
+    text = desk.config.read_text()
+    desk.config.write_text(text.replace(f"{ROOT}/config/policies/room.cedar", str(own)))
+    assert "names no permit" not in desk.ok("install", desk.source("1.1.0"))
+
+
 def test_install_list_and_go_back(desk: Desk) -> None:
     assert "not installed yet" in desk.ok("list")
     assert "installed guest 1.0.0, signed by" in desk.ok("install", desk.source("1.0.0"))
