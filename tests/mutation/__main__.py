@@ -28,6 +28,7 @@ TARGETS = {
 }
 TESTS = (
     "tests/actuators/test_gate.py",
+    "tests/actuators/test_gate_properties.py",
     "tests/decide/test_arbiter.py",
     "tests/decide/test_award.py",
     "tests/decide/test_policy.py",
