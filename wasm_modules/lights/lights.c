@@ -139,7 +139,8 @@ static void keep(rk_out *state, const memory *m) {
 }
 
 void rk_handle(const rk_json *input, rk_answer *answer, rk_out *state) {
-    settings s = settings_of(input);
+    static settings s;
+    if (!rk_settings_again()) s = settings_of(input);
     memory m = memory_of(input);
     double now = rk_number(input, "now", 0.0);
     for (const rk_json *event = rk_events(input); event != NULL; event = event->next)

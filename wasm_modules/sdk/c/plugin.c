@@ -73,7 +73,7 @@ __attribute__((export_name("describe"))) rk_str *describe(void) {
 
 /* An empty answer is none: the host counts it as a failure of the call. */
 __attribute__((export_name("handle"))) rk_str *handle(const char *at, size_t len) {
-    rk_json *input = rk_parse((rk_str){at, len});
+    rk_json *input = rk_input((rk_str){at, len});
     if (input == NULL || input->kind != RK_OBJECT) {
         rk_log("error", rk_lit("the input is not a JSON object this plugin can read"));
         return result(rk_lit(""));

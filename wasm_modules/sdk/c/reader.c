@@ -5,9 +5,30 @@ typedef struct {
     const char *at;
     const char *end;
     int depth;
+    bool input;
+    bool keeps;
 } reader;
 
 static bool value(reader *r, rk_json *into);
+
+/* The settings are the same text call after call: an instance that is called again has them read
+ * already. The text is compared whole, so what a plugin sees is its input and nothing else. */
+static struct {
+    char text[RK_KEPT];
+    size_t len;
+    rk_json *child;
+    bool again;
+    _Alignas(8) unsigned char room[2u * RK_KEPT];
+    size_t used;
+} kept;
+
+static void *room_for(const reader *r, size_t size) {
+    if (!r->keeps) return rk_alloc(size);
+    size_t from = (kept.used + 7u) & ~(size_t)7u;
+    if (size > sizeof kept.room - from) return NULL;
+    kept.used = from + size;
+    return kept.room + from;
+}
 
 static int peek(const reader *r) { return r->at < r->end ? (unsigned char)*r->at : -1; }
 
@@ -17,7 +38,7 @@ static void blank(reader *r) {
 }
 
 static bool take(reader *r, char c) {
-    blank(r);
+    if (peek(r) != c) blank(r);
     if (peek(r) != c) return false;
     r->at++;
     return true;
@@ -104,8 +125,7 @@ static const char *closing(const reader *r) {
 
 /* A text without escapes is left where it is: the input outlives what is read of it. */
 static bool plain_text(reader *r, rk_str *into) {
-    const char *p = r->at;
-    while (p < r->end && (unsigned char)*p >= 0x20 && *p != '"' && *p != '\\') p++;
+    const char *p = rk_plain(r->at, r->end);
     if (p == r->end || *p != '"') return false;
     *into = (rk_str){r->at, (size_t)(p - r->at)};
     r->at = p + 1;
@@ -117,7 +137,7 @@ static bool text(reader *r, rk_str *into) {
     if (plain_text(r, into)) return true;
     const char *end = closing(r);
     if (end == NULL) return false;
-    char *start = rk_alloc((size_t)(end - r->at) + 1u);
+    char *start = room_for(r, (size_t)(end - r->at) + 1u);
     if (start == NULL) return false;
     char *to = start;
     while (r->at < end) {
@@ -184,15 +204,59 @@ static bool number(reader *r, double *into) {
     return true;
 }
 
+static bool same(const char *a, const char *b, size_t size) {
+    for (; size >= 8u; a += 8, b += 8, size -= 8u) {
+        uint64_t x, y;
+        __builtin_memcpy(&x, a, 8);
+        __builtin_memcpy(&y, b, 8);
+        if (x != y) return false;
+    }
+    while (size-- > 0)
+        if (*a++ != *b++) return false;
+    return true;
+}
+
+static void keep(const char *at, size_t len) {
+    kept.len = kept.used = 0;
+    if (len > sizeof kept.text) return;
+    __builtin_memcpy(kept.text, at, len);
+    reader r = {kept.text, kept.text + len, 1, false, true};
+    rk_json read = {0};
+    if (!value(&r, &read)) return;
+    kept.child = read.child;
+    kept.len = len;
+}
+
+/* An object ends where its text says, so one that begins with all of another's text is that one. */
+static bool settings(reader *r, rk_json *into) {
+    const char *at = r->at;
+    if (kept.len > 0 && kept.len <= (size_t)(r->end - at) && same(kept.text, at, kept.len)) {
+        r->at += kept.len;
+        into->kind = RK_OBJECT;
+        into->child = kept.child;
+        kept.again = true;
+        return true;
+    }
+    if (!value(r, into)) return false;
+    if (into->kind != RK_OBJECT || *at != '{') return true;
+    keep(at, (size_t)(r->at - at));
+    /* What is kept outlives this call's input, and so does what a plugin makes of it. */
+    if (kept.len > 0) into->child = kept.child;
+    return true;
+}
+
+bool rk_settings_again(void) { return kept.again; }
+
 static bool members(reader *r, rk_json *into, char end) {
     rk_json **last = &into->child;
     if (take(r, end)) return true;
     do {
-        rk_json *made = rk_alloc(sizeof *made);
+        rk_json *made = room_for(r, sizeof *made);
         if (made == NULL) return false;
         *made = (rk_json){0};
         if (end == '}' && (!text(r, &made->key) || !take(r, ':'))) return false;
-        if (!value(r, made)) return false;
+        bool given = r->input && r->depth == 1 && rk_equal(made->key, rk_lit("settings"));
+        if (given ? !settings(r, made) : !value(r, made)) return false;
         *last = made;
         last = &made->next;
     } while (take(r, ','));
@@ -221,14 +285,22 @@ static bool value(reader *r, rk_json *into) {
     }
 }
 
-rk_json *rk_parse(rk_str source) {
-    reader r = {source.at, source.at + source.len, 0};
+static rk_json *parsed(reader r) {
     rk_json *made = rk_alloc(sizeof *made);
     if (made == NULL) return NULL;
     *made = (rk_json){0};
     if (!value(&r, made)) return NULL;
     blank(&r);
     return r.at == r.end ? made : NULL;
+}
+
+rk_json *rk_parse(rk_str source) {
+    return parsed((reader){source.at, source.at + source.len, 0, false, false});
+}
+
+rk_json *rk_input(rk_str source) {
+    kept.again = false;
+    return parsed((reader){source.at, source.at + source.len, 0, true, false});
 }
 
 const rk_json *rk_get(const rk_json *object, const char *key) {

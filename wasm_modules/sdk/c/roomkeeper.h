@@ -1,7 +1,8 @@
 /* What a plugin written in C needs: bounded memory, JSON both ways, numbers, the room's log.
  *
  * A plugin defines rk_describe and rk_handle (below); the rest is here. Nothing is kept between
- * two calls: memory is handed out upwards and given back at once when the call has returned.
+ * two calls but settings already read: memory is handed out upwards and given back at once when the
+ * call has returned.
  */
 #ifndef ROOMKEEPER_H
 #define ROOMKEEPER_H
@@ -13,6 +14,8 @@
 /* Deepest nesting, largest memory and longest answer the SDK takes part in. */
 #define RK_DEPTH 16
 #define RK_MEMORY (3u << 20)
+/* Longest text of settings that an instance reads only once, bytes. */
+#define RK_KEPT 2048u
 
 typedef struct {
     const char *at;
@@ -40,9 +43,16 @@ void rk_reset(void);
 rk_str rk_lit(const char *text);
 bool rk_equal(rk_str a, rk_str b);
 bool rk_starts(rk_str text, const char *beginning);
+/* Where the first character is that stands escaped in JSON, or `end`. */
+const char *rk_plain(const char *at, const char *end);
 
 /* reader.c: NULL when `text` is not one JSON value, is nested too deep or does not fit. */
 rk_json *rk_parse(rk_str text);
+/* The same of a call's input: its settings are kept for the next call. */
+rk_json *rk_input(rk_str text);
+/* Whether the settings of this call's input are, byte for byte, those of the call before, so that
+ * what was made of them then still holds: their texts are kept as well. */
+bool rk_settings_again(void);
 /* The member `key` of an object, or NULL; NULL in, NULL out. */
 const rk_json *rk_get(const rk_json *object, const char *key);
 /* The member as the wanted kind, or `otherwise`. Numbers are finite. */

@@ -23,7 +23,13 @@ static bool fits(rk_out *out, size_t more) {
 
 void rk_put_str(rk_out *out, rk_str text) {
     if (!fits(out, text.len)) return;
-    for (size_t i = 0; i < text.len; i++) out->at[out->len++] = text.at[i];
+    char *to = out->at + out->len;
+    const char *from = text.at;
+    size_t left = text.len;
+    out->len += left;
+    /* Eight at a time: every turn of a loop is also a look at the deadline. */
+    for (; left >= 8u; to += 8, from += 8, left -= 8u) __builtin_memcpy(to, from, 8);
+    while (left-- > 0) *to++ = *from++;
 }
 
 void rk_put(rk_out *out, const char *text) { rk_put_str(out, rk_lit(text)); }
@@ -36,6 +42,7 @@ void rk_put_number(rk_out *out, double number, int decimals) {
     if (number < -1e15) number = -1e15;
     bool minus = number < 0.0;
     double size = minus ? -number : number;
+    if (size == (double)(uint64_t)size) decimals = 0;
     uint64_t unit = 1;
     while (decimals > 0 && size * (double)(unit * 10u) < 9e15) {
         unit *= 10u;
@@ -58,15 +65,12 @@ void rk_put_number(rk_out *out, double number, int decimals) {
     rk_put_str(out, (rk_str){text + at, sizeof text - at});
 }
 
-static bool plain(unsigned char c) { return c >= 0x20 && c != '"' && c != '\\'; }
-
 /* What needs no escape goes out in one piece. */
 void rk_put_quoted(rk_out *out, rk_str text) {
     static const char hex[] = "0123456789abcdef";
     rk_put(out, "\"");
     for (size_t i = 0; i < text.len;) {
-        size_t run = i;
-        while (run < text.len && plain((unsigned char)text.at[run])) run++;
+        size_t run = (size_t)(rk_plain(text.at + i, text.at + text.len) - text.at);
         rk_put_str(out, (rk_str){text.at + i, run - i});
         if (run == text.len) break;
         unsigned char c = (unsigned char)text.at[run];
