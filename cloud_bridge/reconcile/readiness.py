@@ -46,17 +46,18 @@ class Readiness:
         self._watched: dict[str, _Watched] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="readiness", daemon=False)
+        # A guest that takes a question and never answers must not hold up the process's end.
+        self._thread = threading.Thread(target=self._run, name="readiness", daemon=True)
 
     def start(self) -> None:
         """Begin to ask."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop asking, within 1 s."""
+        """Stop asking, within half a second; what is being asked then is left without an answer."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join(1.0)
+            self._thread.join(0.5)
 
     def watch(self, machines: Iterable[Machine]) -> None:
         """Ask these machines and no others; one that is `ready` already was before."""
