@@ -47,7 +47,8 @@ def asked(settings: object, *, state: str = "", absent: bool = False) -> str:
     given: dict[str, Any] = {"events": [EVENT], "now": 1e9, "seed": 1, "state": state}
     if not absent:
         given["settings"] = settings
-    return json.dumps(given, ensure_ascii=False)
+    # As the room writes it: what is kept is looked for without a blank before it, too.
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
 
 
 def level(answer: str) -> object:
@@ -74,6 +75,28 @@ def test_a_kept_instance_answers_as_a_fresh_one(
     lights: Guest, given: list[tuple[object, bool]]
 ) -> None:
     same(lights, [asked(settings, absent=absent) for settings, absent in given])
+
+
+WHOLE = asked({"video": "main=40", "lease_s": 90.0})
+TWICE = WHOLE[:-1] + ', "settings": {"video": "main=70"}}'
+BETWEEN = {
+    "absent": asked(None, absent=True),
+    "a number": asked(7),
+    "a list": asked([]),
+    "others": asked({"video": "main=70"}),
+    "too long to keep": asked(LONG),
+    "twice": TWICE,
+    "cut": WHOLE[:-1],
+    "others, cut": asked({"video": "main=70"})[:-1],
+    "no object": "[]",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_what_comes_between_is_not_what_came_before(lights: Guest, between: str) -> None:
+    same(lights, [WHOLE, BETWEEN[between], WHOLE, WHOLE, BETWEEN[between], BETWEEN[between]])
+    same(lights, [BETWEEN[between], WHOLE, BETWEEN[between], asked({"video": "main=70"})])
 
 
 def test_a_state_that_speaks_of_settings_is_no_settings(lights: Guest) -> None:

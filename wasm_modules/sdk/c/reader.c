@@ -17,6 +17,7 @@ static struct {
     char text[RK_KEPT];
     size_t len;
     rk_json *child;
+    bool seen;
     bool again;
     _Alignas(8) unsigned char room[2u * RK_KEPT];
     size_t used;
@@ -229,19 +230,22 @@ static void keep(const char *at, size_t len) {
 
 /* An object ends where its text says, so one that begins with all of another's text is that one. */
 static bool settings(reader *r, rk_json *into) {
+    blank(r);
     const char *at = r->at;
+    r->input = false; /* Who says "settings" twice is heard once, as by rk_get. */
     if (kept.len > 0 && kept.len <= (size_t)(r->end - at) && same(kept.text, at, kept.len)) {
         r->at += kept.len;
         into->kind = RK_OBJECT;
         into->child = kept.child;
-        kept.again = true;
+        kept.seen = kept.again = true;
         return true;
     }
     if (!value(r, into)) return false;
     if (into->kind != RK_OBJECT || *at != '{') return true;
     keep(at, (size_t)(r->at - at));
     /* What is kept outlives this call's input, and so does what a plugin makes of it. */
-    if (kept.len > 0) into->child = kept.child;
+    kept.seen = kept.len > 0;
+    if (kept.seen) into->child = kept.child;
     return true;
 }
 
@@ -299,8 +303,11 @@ rk_json *rk_parse(rk_str source) {
 }
 
 rk_json *rk_input(rk_str source) {
-    kept.again = false;
-    return parsed((reader){source.at, source.at + source.len, 0, true, false});
+    kept.seen = kept.again = false;
+    rk_json *made = parsed((reader){source.at, source.at + source.len, 0, true, false});
+    /* "Again" is of the call before: a call without them, or without an answer, comes between. */
+    if (made == NULL || !kept.seen) kept.len = 0;
+    return made;
 }
 
 const rk_json *rk_get(const rk_json *object, const char *key) {
