@@ -34,6 +34,11 @@ from tests.world.waiting import until
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def numbered(number: int) -> Row:
+    body = msgspec.json.encode({"number": number})
+    return Row("signal", f"r1-1-{number}", Now(1e9, 1.0), body)
+
+
 class Room:
     """A journal with an uplink, as the appliance wires them."""
 
@@ -52,8 +57,11 @@ class Room:
 
     def write(self, first: int, last: int) -> None:
         for number in range(first, last + 1):
-            body = msgspec.json.encode({"number": number})
-            self.journal.append([Row("signal", f"r1-1-{number}", Now(1e9, 1.0), body)])
+            self.journal.append([numbered(number)])
+
+    def write_at_once(self, first: int, last: int) -> None:
+        """Write rows that become durable together: the uplink sees all of them, or none."""
+        self.journal.append([numbered(number) for number in range(first, last + 1)])
 
     def health(self, source: str) -> list[tuple[str, str]]:
         return [
@@ -137,13 +145,26 @@ def test_puback_moves_nothing_and_the_window_bounds_what_is_sent(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
     with Site(broker) as site, Room(broker, tmp_path / "journal.db") as room:
-        room.write(1, 2 * WINDOW)
+        room.write_at_once(1, 2 * WINDOW)
         until(lambda: len(site.sequences()) == WINDOW)
         assert room.journal.cursor() == 0
         site.say(topics.ACK, room.ack(150))
         until(lambda: len(site.sequences()) == WINDOW + 150)
         assert room.journal.cursor() == 150
         assert site.sequences() == list(range(1, WINDOW + 151))
+
+
+def test_a_window_that_is_nearly_full_is_filled_up_in_good_parts(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    with Site(broker) as site, Room(broker, tmp_path / "journal.db") as room:
+        room.write_at_once(1, WINDOW - 100)
+        until(lambda: len(site.sequences()) == WINDOW - 100)
+        room.write_at_once(WINDOW - 99, 2 * WINDOW)
+        until(lambda: room.journal.head == 2 * WINDOW)
+        site.say(topics.ACK, room.ack(50))
+        until(lambda: len(site.sequences()) == WINDOW + 50)
+        assert site.sequences() == list(range(1, WINDOW + 51))
 
 
 def test_silence_of_the_service_is_told_and_the_rows_are_sent_again(
