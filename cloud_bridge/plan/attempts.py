@@ -5,12 +5,25 @@ from edge.contracts.base import Now
 
 MAX_ATTEMPTS = 5
 RETRY_FIRST_S, RETRY_CAP_S = 2.0, 300.0
+FULL_S = 60.0
 
 
 def failed(before: Attempt | None, key: str, reason: str, now: Now) -> Attempt:
     """Return the row after one more failure: its wait doubles, spread by the key, up to 5 min."""
     attempts = 1 if before is None else before.attempts + 1
     base = min(RETRY_CAP_S, RETRY_FIRST_S * 2.0 ** min(attempts - 1, 16))
-    # Spread without chance: keys that fail together do not come back together.
-    spread = sum(key.encode()) % 32 / 64
-    return Attempt(key, attempts, now.wall + base * (1 - spread), reason=reason)
+    return Attempt(key, attempts, now.wall + base * (1 - _spread(key)), reason=reason)
+
+
+def crowded(before: Attempt | None, key: str, reason: str, now: Now) -> Attempt:
+    """Return the row after a provider had no room: asked again within a minute, nothing counted.
+
+    Room comes back when another machine ends, so waiting for it uses up no attempt.
+    """
+    attempts = 0 if before is None else before.attempts
+    return Attempt(key, attempts, now.wall + FULL_S * (1 - _spread(key)), reason=reason)
+
+
+def _spread(key: str) -> float:
+    """Return 0 to 0.5 by the key: those that fail together do not come back together."""
+    return sum(key.encode()) % 32 / 64

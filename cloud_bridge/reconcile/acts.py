@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import Counter
 
-from cloud_bridge.plan import failed
+from cloud_bridge.plan import crowded, failed
 from cloud_bridge.store import MachineStore, RecordStore
 from cloud_bridge.types import (
     Action,
@@ -19,7 +19,7 @@ from cloud_bridge.types import (
     Machine,
     Renew,
 )
-from cloud_bridge.vms.base import Provider, VmError
+from cloud_bridge.vms.base import Provider, VmError, VmFullError
 from edge.contracts.base import Now
 
 log = structlog.get_logger()
@@ -85,6 +85,12 @@ class Acts:
         self._store.intend(intended(spec, now.wall), begun=False, at=now.wall)
         try:
             machine = self._provider.ensure(spec)
+        except VmFullError as error:
+            log.warning("no room for a machine", key=spec.key, reason=str(error))
+            before = self._before(spec.key)
+            self._store.set_attempt(crowded(before, spec.key, str(error), self._now()))
+            self._store.cross_out(spec.key)
+            return
         except VmError as error:
             self._count_failure(spec.key, str(error))
             self._store.cross_out(spec.key)
@@ -102,13 +108,15 @@ class Acts:
     def _count_failure(self, key: str, reason: str) -> None:
         FAILED.inc()
         log.warning("machine failed", key=key, reason=reason)
-        before = {attempt.key: attempt for attempt in self._store.attempts()}.get(key)
-        self._store.set_attempt(failed(before, key, reason, self._now()))
+        self._store.set_attempt(failed(self._before(key), key, reason, self._now()))
 
     def _attempt(self, key: str, now: Now, reason: str, *, given_up: bool) -> Attempt:
-        before = {attempt.key: attempt for attempt in self._store.attempts()}.get(key)
+        before = self._before(key)
         attempts = 0 if before is None else before.attempts
         return Attempt(key, attempts, now.wall, given_up, reason)
+
+    def _before(self, key: str) -> Attempt | None:
+        return {attempt.key: attempt for attempt in self._store.attempts()}.get(key)
 
 
 def intended(spec: Create, wall: float) -> Machine:

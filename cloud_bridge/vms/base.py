@@ -1,8 +1,25 @@
 """The interface every provider of machines has, and the root of what it raises."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from cloud_bridge.types import Capacity, Create, Machine
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What guests may take. boots: at once, 0 for one a core.
+
+    memory_mib: of all guests together, 0 for what the host has less `reserve_mib`; vcpus,
+    per_owner: 0 for any number.
+    """
+
+    memory_mib: int = 0
+    reserve_mib: int = 1024
+    boots: int = 0
+    vcpus: int = 0
+    gpus: int = 0
+    per_owner: int = 0
 
 
 class VmError(Exception):
@@ -13,8 +30,15 @@ class VmRefusedError(VmError):
     """Asking again will not help: the machine is not ours, or what it is made of is missing."""
 
 
+class VmFullError(VmError):
+    """There is no room now: a quota is used up, or no host has what the machine needs."""
+
+
 class Provider(Protocol):
-    """Five methods, each idempotent, each raising VmError; the lease is kept on the machine."""
+    """Five methods, each idempotent, each raising VmError; the lease is kept on the machine.
+
+    And `close`, for what it holds.
+    """
 
     def ensure(self, spec: Create) -> Machine:
         """Return the machine with spec's key, begun now unless it exists; it is not ready yet."""
@@ -34,4 +58,8 @@ class Provider(Protocol):
 
     def capacity(self) -> Capacity:
         """Return what may run here."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; machines live on."""
         ...

@@ -6,13 +6,13 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import libvirt
 
 from cloud_bridge.types import Capacity, Create, Machine, Phase
 from cloud_bridge.vms import accel
-from cloud_bridge.vms.base import VmError, VmRefusedError
+from cloud_bridge.vms.base import Limits, VmError, VmRefusedError
 from cloud_bridge.vms.connection import Connection, prepare_embed
 from cloud_bridge.vms.domain import (
     NAMESPACE,
@@ -33,21 +33,7 @@ EXISTS = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_DOM_EXIST)
 RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_PAUSED)
 EMULATOR = "qemu-system-x86_64"
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What guests may take. boots: at once, 0 for one a core.
-
-    memory_mib: of all guests together, 0 for what the host has less `reserve_mib`; vcpus,
-    per_owner: 0 for any number.
-    """
-
-    memory_mib: int = 0
-    reserve_mib: int = 1024
-    boots: int = 0
-    vcpus: int = 0
-    gpus: int = 0
-    per_owner: int = 0
+__all__ = ["LibvirtProvider", "Limits"]
 
 
 class LibvirtProvider:
