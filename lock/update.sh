@@ -9,8 +9,9 @@ lock() {
 }
 .venv/bin/python -m pip install --quiet --require-hashes -r lock/tool.txt
 lock run.txt --extra edge --extra cloud
-lock dev.txt --extra edge --extra alsa --extra cloud --group dev
-for group in wasm homeassistant node train; do
+lock openstack.txt --extra cloud --extra openstack
+lock dev.txt --extra edge --extra alsa --extra cloud --extra openstack --group dev
+for group in wasm homeassistant node nova train; do
   .venv/bin/uv pip compile --group "pyproject.toml:$group" -o "lock/$group.txt" \
     --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet
 done

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install what the commands need and is missing: Debian packages, a Python environment.
-# Usage: bootstrap.sh [packages|python|wasm|peers|all]   (all: packages and Python; the default)
+# Usage: bootstrap.sh [packages|python|wasm|peers|nova|all]   (all: packages and Python; the default)
 # peers: Home Assistant and Node-RED under build/peers, for the figures beside them.
+# nova: an OpenStack under build/peers and what it stands on, for `make test-openstack`.
 # Runs any number of times; a second run only compares stamps. Details go to build/bootstrap.log.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -9,6 +10,7 @@ PACKAGES="mosquitto libvirt-daemon-system libvirt-dev libvirt-clients libvirt-da
   qemu-system-x86 dnsmasq-base pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins libasound2-dev
   alsa-utils postgresql busybox-static linux-image-cloud-amd64 espeak-ng sox python3-venv
   python3-dev gcc pkg-config iproute2 procps chromium fonts-dejavu-core"
+NOVA_PACKAGES="rabbitmq-server mariadb-server libvirt-dev python3-dev python3-venv gcc pkg-config"
 PYTHON=${PYTHON:-/usr/bin/python3}
 LOG=build/bootstrap.log
 mkdir -p build
@@ -59,7 +61,8 @@ release_services() {
   if [ -n "$(trap -p EXIT)" ]; then as_root rm -f "$POLICY"; trap - EXIT; fi
   # Nor at the next boot of this machine.
   if [ -d /run/systemd/system ]; then
-    for unit in mosquitto.service libvirtd.service libvirtd.socket libvirt-guests.service postgresql.service; do
+    for unit in mosquitto.service libvirtd.service libvirtd.socket libvirt-guests.service postgresql.service \
+      rabbitmq-server.service mariadb.service; do
       as_root systemctl disable --now "$unit" >>"$LOG" 2>&1 || true
     done
   fi
@@ -152,7 +155,8 @@ case ${1:-all} in
   wasm) environment .venv-wasm lock/wasm.txt; javascript ;;
   homeassistant) environment build/peers/homeassistant lock/homeassistant.txt ;;
   nodered) node_red ;;
+  nova) PACKAGES=$NOVA_PACKAGES; packages; environment build/peers/nova lock/nova.txt ;;
   peers) environment build/peers/homeassistant lock/homeassistant.txt; node_red ;;
   all) packages; environment .venv lock/dev.txt ;;
-  *) fail "usage: bootstrap.sh [packages|python|wasm|homeassistant|nodered|peers|all]" ;;
+  *) fail "usage: bootstrap.sh [packages|python|wasm|homeassistant|nodered|peers|nova|all]" ;;
 esac
