@@ -70,7 +70,7 @@ def templates_of(config: CloudConfig) -> Mapping[str, Template]:
 def provider_of(config: CloudConfig) -> LibvirtProvider:
     """Return the configured provider; it connects when it is first asked."""
     images = {
-        name: Image(Path(each.kernel), Path(each.initramfs), each.board)
+        name: Image(Path(each.kernel), Path(each.initramfs), each.board, each.egress)
         for name, each in config.templates.items()
     }
     section = config.provider
@@ -82,7 +82,8 @@ def provider_of(config: CloudConfig) -> LibvirtProvider:
         section.gpus,
         section.per_organiser,
     )
-    return LibvirtProvider(section.uri, config.name, images, limits)
+    files = Path(section.files)
+    return LibvirtProvider(section.uri, config.name, images, limits, files=files)
 
 
 class AdminProcess:

@@ -19,6 +19,12 @@ Identifier = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+Endpoint = Annotated[
+    str, Meta(pattern=rf"\A{_LABEL}(\.{_LABEL}){{0,10}}:{_PORT}\Z", max_length=100)
+]
+"""A host's name or IPv4 address and a TCP port."""
 
 
 class _Section(StrictMessage, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +62,7 @@ class ProviderSection(_Section, frozen=True):
     vcpus: Annotated[int, Meta(ge=0, le=65536)] = 0
     gpus: Annotated[int, Meta(ge=0, le=64)] = 0
     per_organiser: Annotated[int, Meta(ge=0, le=1000)] = 0
+    files: Name = "machine-files"
 
 
 class TemplateSection(_Section, frozen=True):
@@ -72,6 +79,7 @@ class TemplateSection(_Section, frozen=True):
     gpus: Annotated[int, Meta(ge=0, le=16)] = 0
     cost_per_hour: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
     approve_above: Annotated[float, Meta(ge=-1.0, le=1e9)] = -1.0
+    egress: Annotated[tuple[Endpoint, ...], Meta(max_length=16)] = ()
 
 
 class AdminSection(_Section, frozen=True):
@@ -142,6 +150,8 @@ def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
         if bool(template.kernel) != bool(template.initramfs):
             missing = "kernel" if template.initramfs else "initramfs"
             yield ("templates", name, missing), "kernel and initramfs together, or neither"
+        if len(set(template.egress)) != len(template.egress):
+            yield ("templates", name, "egress"), "each host:port once"
     yield from _ports(config)
     if config.admin.time_zone not in available_timezones():
         yield ("admin", "time_zone"), "a name of the time zone database, such as Europe/Berlin"
@@ -199,5 +209,7 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
         templates=templates,
         store=StoreSection(url),
         admin=msgspec.structs.replace(config.admin, theme=file(config.admin.theme)),
-        provider=msgspec.structs.replace(config.provider, uri=uri),
+        provider=msgspec.structs.replace(
+            config.provider, uri=uri, files=file(config.provider.files)
+        ),
     )

@@ -10,11 +10,12 @@ from uuid import UUID
 from cloud_bridge.types import Create, Machine, Phase
 from cloud_bridge.vms.accel import Accel
 from cloud_bridge.vms.base import VmRefusedError
+from cloud_bridge.vms.egress import GUEST, endpoints
 
 NAMESPACE = "urn:roomkeeper:machine:1"
 PREFIX = "roomkeeper"
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
-GUEST_ADDRESS, GUEST_PORT = "10.0.2.15", 80
+GUEST_PORT = 80
 CHANNEL = "ready.0"
 
 ET.register_namespace("qemu", QEMU)
@@ -28,6 +29,8 @@ class Image:
     kernel: Path
     initramfs: Path
     board: Literal["microvm", "q35"] = "microvm"
+    egress: tuple[str, ...] = ()
+    """"host:port" each: what the guest may reach, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,11 @@ def machine_of(tag: Tag, phase: Phase, detail: str = "") -> Machine:
     )
 
 
-def domain_xml(spec: Create, tag: Tag, image: Image, host: Host) -> str:
-    """Return the domain: no disk, no screen, one network that leads nowhere but to its page."""
+def domain_xml(spec: Create, tag: Tag, image: Image, host: Host, wire: Path | None = None) -> str:
+    """Return the domain: no disk, no screen, one network that leads nowhere but to its page.
+
+    wire: the socket of the network that leads to what `image.egress` lists as well.
+    """
     root = ET.Element("domain", type="kvm" if host.accel == "kvm" else "qemu")
     _text(root, "name", domain_name(spec.key))
     _text(root, "uuid", domain_uuid(spec.key))
@@ -142,7 +148,7 @@ def domain_xml(spec: Create, tag: Tag, image: Image, host: Host) -> str:
     _text(system, "type", "hvm", arch="x86_64", machine=image.board)
     _text(system, "kernel", str(image.kernel.absolute()))
     _text(system, "initrd", str(image.initramfs.absolute()))
-    _text(system, "cmdline", command_line(tag, host))
+    _text(system, "cmdline", command_line(tag, host, image.egress))
     features = ET.SubElement(root, "features")
     ET.SubElement(features, "acpi")
     if host.accel == "tcg":
@@ -151,11 +157,11 @@ def domain_xml(spec: Create, tag: Tag, image: Image, host: Host) -> str:
     for event in ("on_poweroff", "on_reboot", "on_crash"):
         _text(root, event, "destroy")
     _devices(root, image, host)
-    _network(root, tag, image)
+    _network(root, tag, image, wire)
     return ET.tostring(root, encoding="unicode")
 
 
-def command_line(tag: Tag, host: Host) -> str:
+def command_line(tag: Tag, host: Host, egress: tuple[str, ...] = ()) -> str:
     """Return the kernel's command line; what people wrote is percent-encoded and bounded."""
     words = ["console=ttyS0", "quiet", "panic=-1", "no_timer_check", "random.trust_cpu=on"]
     words += ["cryptomgr.notests", "ipv6.disable=1"]
@@ -165,6 +171,9 @@ def command_line(tag: Tag, host: Host) -> str:
         words.append(f"tsc_early_khz={host.tsc_khz}")
     told = {"key": tag.key, "token": tag.token, "room": tag.rooms[0], "meeting": tag.meeting}
     words += [f"rk.{name}={quote(text, safe='')[:200]}" for name, text in told.items()]
+    hosts = {each.host: each.inside for each in endpoints(egress)}
+    if hosts:
+        words.append("rk.hosts=" + ",".join(f"{at}={host}" for host, at in hosts.items()))
     return " ".join(words)
 
 
@@ -181,20 +190,24 @@ def _devices(root: ET.Element, image: Image, host: Host) -> None:
     ET.SubElement(devices, "memballoon", model="none")
 
 
-def _network(root: ET.Element, tag: Tag, image: Image) -> None:
+def _network(root: ET.Element, tag: Tag, image: Image, wire: Path | None) -> None:
     """Add the network by hand: libvirt's own user network cannot be shut in nor forward a port."""
-    forward = f"hostfwd=tcp:127.0.0.1:{tag.port}-{GUEST_ADDRESS}:{GUEST_PORT}"
     card = "virtio-net-device" if image.board == "microvm" else "virtio-net-pci"
     # Placed by hand, far from the slots that libvirt gives out.
     options = "" if image.board == "microvm" else ",romfile=,bus=pcie.0,addr=0x1e"
+    if wire is None:
+        forward = f"hostfwd=tcp:127.0.0.1:{tag.port}-{GUEST}:{GUEST_PORT}"
+        network = f"user,id=page,restrict=on,ipv6=off,{forward}"
+    else:
+        network = f"stream,id=page,server=off,addr.type=unix,addr.path={_escaped(wire)}"
     command = ET.SubElement(root, f"{{{QEMU}}}commandline")
-    for value in (
-        "-netdev",
-        f"user,id=page,restrict=on,{forward}",
-        "-device",
-        f"{card},netdev=page{options}",
-    ):
+    for value in ("-netdev", network, "-device", f"{card},netdev=page{options}"):
         ET.SubElement(command, f"{{{QEMU}}}arg", value=value)
+
+
+def _escaped(path: Path) -> str:
+    """Return the path as a value in a list of QEMU's options."""
+    return str(path).replace(",", ",,")
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:

@@ -4,9 +4,11 @@ import os
 import secrets
 import shutil
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import libvirt
 
@@ -27,6 +29,7 @@ from cloud_bridge.vms.domain import (
     read_tag,
     tag_xml,
 )
+from cloud_bridge.vms.files import Files
 
 GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
 EXISTS = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_DOM_EXIST)
@@ -46,6 +49,7 @@ class LibvirtProvider:
         images: Mapping[str, Image],
         limits: Limits,
         clock: Callable[[], float] = time.time,
+        files: Path | None = None,
     ) -> None:
         prepare_embed(uri, os.getuid(), os.getgid())
         self._owner = owner
@@ -53,6 +57,7 @@ class LibvirtProvider:
         self._limits = limits
         self._clock = clock
         self._connection = Connection(uri)
+        self._files = Files(files or Path(tempfile.gettempdir()) / f"roomkeeper-{owner}")
 
     def ensure(self, spec: Create) -> Machine:
         """Return the machine with spec's key, begun now unless it exists."""
@@ -62,10 +67,12 @@ class LibvirtProvider:
         if held is not None:
             return machine_of(self._our_tag(held, spec.key), "booting")
         tag = self._new_tag(spec)
-        xml = domain_xml(spec, tag, image, self._host())
+        wire = self._wire(tag, image)
+        xml = domain_xml(spec, tag, image, self._host(), wire)
         try:
             conn.createXML(xml, 0)
         except libvirt.libvirtError as error:
+            self._files.remove(spec.key, tag.token)
             if error.get_error_code() in EXISTS:
                 held = self._find(conn, spec.key)
                 if held is not None:
@@ -80,8 +87,10 @@ class LibvirtProvider:
             domains = conn.listAllDomains(0)
         except libvirt.libvirtError as error:
             raise VmError(f"libvirt does not list its machines: {error}") from error
-        machines = [self._machine(domain) for domain in domains]
-        return [machine for machine in machines if machine is not None]
+        found = [self._machine(domain) for domain in domains]
+        machines = [machine for machine in found if machine is not None]
+        self._files.tidy({machine.key for machine in machines})
+        return machines
 
     def renew(self, key: str, until: float) -> None:
         """Set the end of the lease on the machine itself."""
@@ -104,14 +113,14 @@ class LibvirtProvider:
     def delete(self, key: str) -> None:
         """End the machine at once; nothing happens when it is gone."""
         domain = self._find(self._connection.get(), key)
-        if domain is None:
-            return
-        self._our_tag(domain, key)
-        try:
-            domain.destroy()
-        except libvirt.libvirtError as error:
-            if error.get_error_code() not in (*GONE, *EXISTS):
-                raise VmError(f"machine {key}: libvirt does not end it: {error}") from error
+        if domain is not None:
+            self._our_tag(domain, key)
+            try:
+                domain.destroy()
+            except libvirt.libvirtError as error:
+                if error.get_error_code() not in (*GONE, *EXISTS):
+                    raise VmError(f"machine {key}: libvirt does not end it: {error}") from error
+        self._files.remove(key)
 
     def capacity(self) -> Capacity:
         """Return the configured limits, or what the host has."""
@@ -150,6 +159,13 @@ class LibvirtProvider:
                     f"template {template!r}: {path} is missing: run `roomkeeper-cloud image`"
                 )
         return image
+
+    def _wire(self, tag: Tag, image: Image) -> Path | None:
+        """Return the socket of the machine's own network, None for QEMU's, which leads nowhere."""
+        if not image.egress:
+            return None
+        folder = self._files.folder(tag.key, tag.token)
+        return self._files.network(tag.key, folder, tag.port, image.egress)
 
     def _new_tag(self, spec: Create) -> Tag:
         return Tag(

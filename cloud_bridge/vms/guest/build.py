@@ -14,7 +14,7 @@ from cloud_bridge.vms.guest.kernel import Kernel, KernelError, find, unpack
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_console", "virtio_net")
 APPLETS = ("sh", "mount", "insmod", "ip", "cat", "httpd", "sleep")
-FOLDERS = ("bin", "dev", "modules", "proc", "sys", "www")
+FOLDERS = ("bin", "dev", "etc", "modules", "proc", "sys", "www")
 KERNEL, INITRAMFS, MANIFEST = "vmlinux", "initramfs", "manifest.json"
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The guest's first and only script: network up, one page that names the machine, READY.
-# Told by the kernel's command line: rk.key, rk.token, rk.room, rk.meeting.
+# Told by the kernel's command line: rk.key, rk.token, rk.room, rk.meeting, rk.hosts.
 export PATH=/bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -11,6 +11,7 @@ for word in $line; do
     rk.token=*) token=${word#*=} ;;
     rk.room=*) room=${word#*=} ;;
     rk.meeting=*) meeting=${word#*=} ;;
+    rk.hosts=*) hosts=${word#*=} ;;
   esac
 done
 while read -r module; do
@@ -21,6 +22,11 @@ done < /modules/order
 ip link set lo up
 ip addr add 10.0.2.15/24 dev eth0
 ip link set eth0 up
+# What it may reach stands in its hosts file; there is no name service.
+echo "127.0.0.1 localhost" > /etc/hosts
+for pair in $(IFS=,; set -f; printf '%s\n' $hosts); do
+  echo "${pair%%=*} ${pair#*=}" >> /etc/hosts
+done
 printf '%s %s\n' "$key" "$token" > /www/ready
 cat > /www/index.html <<PAGE
 <!doctype html><html lang="en"><meta charset="utf-8"><title>Room $room</title>
