@@ -189,11 +189,15 @@ class IntentsSection(_Section, frozen=True):
 
 
 class MachinesSection(_Section, frozen=True):
-    """cost_per_h: template -> what its machine costs an hour, in the organisation's currency."""
+    """cost_per_h: template -> what its machine costs an hour, in the organisation's currency.
+
+    door: the address that people are told to type a machine's code at; "" leaves it out.
+    """
 
     cost_per_h: dict[str, Annotated[float, Meta(ge=0.0, le=1e6)]] = msgspec.field(
         default_factory=dict
     )
+    door: Annotated[str, Meta(max_length=160)] = ""
 
 
 class JournalSection(_Section, frozen=True):

@@ -74,6 +74,7 @@ class Face:
                 hosts=(*LOCAL, *section.hosts),
                 streams=section.streams,
                 hold_s=section.hold_s,
+                door=config.machines.door,
             ),
             theme=Path(section.theme),
         )

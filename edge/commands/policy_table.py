@@ -50,7 +50,7 @@ class CaseRow(StrictMessage, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     by: tuple[str, ...] = ()
     actuator: str = ""
     value: Value = ""
-    action: Literal["", "end_meeting", "release_room"] = ""
+    action: Literal["", "end_meeting", "release_room", "ask_machine", "connect_machine"] = ""
     context: Facts = Facts()
     why: str = ""
 

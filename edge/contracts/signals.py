@@ -17,7 +17,8 @@ Quantity = Literal["temperature", "humidity", "co2", "illuminance"]
 Opening = Literal["window", "door"]
 Health = Literal["ok", "degraded", "lost"]
 OperatorVerb = Literal[
-    "check_in", "extend", "end", "book", "set", "release", "consent", "pause", "resume", "keep"
+    "check_in", "extend", "end", "book", "set", "release", "consent", "pause", "resume", "keep",
+    "machine", "connect",
 ]  # fmt: skip
 
 QUANTITY_RANGE: dict[Quantity, tuple[float, float, str]] = {
@@ -194,7 +195,11 @@ class MachineChanged(Message, frozen=True, omit_defaults=True, tag="machine"):
 
 
 class OperatorAsked(Message, frozen=True, omit_defaults=True, tag="operator"):
-    """Edge. A person asked for something at the panel; `who` is a role, never a name."""
+    """Edge. A person asked for something at the panel; `who` is a role, never a name.
+
+    value: what an actuator is set to; of book and machine the machine's template; of connect the
+    seal of the code that was shown. start: of book, wall seconds, 0 for now.
+    """
 
     source: str
     verb: OperatorVerb
@@ -204,6 +209,7 @@ class OperatorAsked(Message, frozen=True, omit_defaults=True, tag="operator"):
     value: Value = ""
     seconds: float = 0.0
     title: str = ""
+    start: float = 0.0
 
 
 Signal = (

@@ -14,6 +14,7 @@ MachinePhase = Literal[
 class MachineReport(Message, frozen=True, omit_defaults=True):
     """One machine as the service sees it. Times: wall seconds. `address`: host:port once ready.
 
+    expected: when one in the making is likely to be ready, 0: not known.
     When refused for want of room: next_start, an instant at which the meeting could have it (0:
     none found); smaller: a template that fits ("": none).
     """
@@ -28,6 +29,7 @@ class MachineReport(Message, frozen=True, omit_defaults=True):
     detail: str = ""
     next_start: float = 0.0
     smaller: str = ""
+    expected: float = 0.0
 
 
 class MachinesMessage(Message, frozen=True, omit_defaults=True):
@@ -42,7 +44,8 @@ class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unkno
     """A machine one meeting wants. `end` is the latest the room wants it; no grace included.
 
     lead_s: begun at least this long before the start, longer if its boot takes longer. owner: a
-    pseudonym of the organiser, the same in every room; "" when unknown.
+    pseudonym of the organiser, the same in every room; "" when unknown. code: the seal of its
+    connect code while one is good (edge.contracts.codes), until code_until.
     """
 
     key: str
@@ -53,6 +56,8 @@ class WantedMachine(StrictMessage, frozen=True, omit_defaults=True, forbid_unkno
     title: str = ""
     lead_s: float = 0.0
     owner: str = ""
+    code: str = ""
+    code_until: float = 0.0
 
 
 class WantedMessage(StrictMessage, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from edge.contracts.decision import Decision
 from edge.contracts.gating import GateMemory, GateRule
 from edge.contracts.wire import WantedMachine, WantedMessage
 from edge.decide.arbiter import Holdings
+from edge.decide.codes import Codes
 from edge.decide.devices import Stances
 from edge.decide.events import Call, Told
 from edge.decide.intents import Intent
@@ -51,7 +52,7 @@ class CoreState:
     wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
     each plugin keeps, plugin_state_version: and which form of it that is; stances: how devices
     stand to their commands; modes: the fallbacks in force; quarantined: plugins that are shut out,
-    and why; starts: of meetings that promise something.
+    and why; starts: of meetings that promise something; codes: those that open a machine now.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -73,6 +74,7 @@ class CoreState:
     modes: tuple[str, ...] = ()
     quarantined: dict[str, str] = field(default_factory=dict)
     starts: Starts = field(default_factory=dict)
+    codes: Codes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

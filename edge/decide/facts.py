@@ -46,7 +46,7 @@ def told(
 
     def context(actuator: str) -> Context:
         if actuator in wanted:
-            template = wanted[actuator][1].vm
+            template = wanted[actuator][0].template
             cents = round(costs.get(template, 0.0) * 100)
             return replace(common, template=template, cost_cents=cents)
         last = given.get(actuator)

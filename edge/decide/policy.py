@@ -94,7 +94,7 @@ class Policy:
         return _verdict(proposal, allowed, rule, self._why(allowed, rule))
 
     def may(self, who: Priority, source: str, action: str, room: str, context: Context) -> Verdict:
-        """Return whether `source` may do `action` ("end_meeting", "release_room") to the room."""
+        """Return whether `source` may do `action` (such as "end_meeting") to the room."""
         key = (who, source, action, room, self._facts(context))
         answer = self._known.get(key)
         if answer is None:

@@ -1,6 +1,7 @@
-"""What the policy lets happen to meetings: who may end one, who may give the room back. Pure."""
+"""What the policy lets happen to meetings: end, give back, get a machine, enter it. Pure."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 from edge.contracts.commands import Verdict
@@ -10,6 +11,7 @@ from edge.decide.schedule import SOURCE
 from edge.meetings.life import MeetingRules
 
 END, RELEASE = "end_meeting", "release_room"
+ASK, CONNECT = "ask_machine", "connect_machine"
 
 
 def allowed_rules(rules: MeetingRules, policy: Policy, room: str, context: Context) -> MeetingRules:
@@ -22,10 +24,36 @@ def allowed_rules(rules: MeetingRules, policy: Policy, room: str, context: Conte
 
 
 def allowed_wish(
-    signal: Signal, policy: Policy, room: str, context: Context
+    signal: Signal, policy: Policy, room: str, context: Context, costs: Mapping[str, float]
 ) -> tuple[Signal, tuple[Verdict, ...]]:
-    """Return the signal as meetings may hear it, and the refusal of what a person may not ask."""
-    if not isinstance(signal, OperatorAsked) or signal.verb != "end":
+    """Return the signal as meetings may hear it, and the refusal of what a person may not ask.
+
+    costs: template -> what its machine costs an hour.
+    """
+    if not isinstance(signal, OperatorAsked):
         return signal, ()
-    verdict = policy.may("manual", f"person:{signal.who}", END, room, context)
+    action = _action(signal)
+    if not action:
+        return signal, ()
+    if action == ASK:
+        template = str(signal.value)
+        context = replace(
+            context, template=template, cost_cents=round(costs.get(template, 0.0) * 100)
+        )
+    verdict = policy.may("manual", f"person:{signal.who}", action, room, context)
     return (signal, ()) if verdict.allowed else (Woke(), (verdict,))
+
+
+def _action(signal: OperatorAsked) -> str:
+    """Return what the policy calls that which is asked; "" for what it is not asked about."""
+    match signal.verb:
+        case "end":
+            return END
+        case "connect":
+            return CONNECT
+        case "machine":
+            return ASK
+        case "book" if signal.value != "":
+            return ASK
+        case _:
+            return ""

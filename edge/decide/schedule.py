@@ -41,13 +41,14 @@ def machines(
         if life.phase not in LIVE or not soon or life.end <= now.wall:
             continue
         intent = choose(meeting, intents)
-        if not intent.vm:
+        template = life.vm or intent.vm
+        if not template:
             continue
         key = machine_key(organisation, meeting.uid, meeting.recurrence_id)
         machine = WantedMachine(
             key=key,
             meeting=meeting.key,
-            template=intent.vm,
+            template=template,
             start=meeting.start,
             end=life.end,
             title=meeting.title,
@@ -65,7 +66,8 @@ def machine_proposals(
     return tuple(
         Proposal(
             actuator, machine.template, FOREVER, SOURCE, "schedule", cause,
-            f"{intent.name} needs a machine",
+            f"{intent.name} needs a machine" if machine.template == intent.vm
+            else "asked for at the panel",
         )
         for actuator, (machine, intent) in wanted.items()
     )  # fmt: skip

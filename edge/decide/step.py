@@ -12,7 +12,7 @@ from edge.contracts.copies import replace
 from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import Booted, PluginAnswered, Signal
 from edge.contracts.wire import WantedMessage
-from edge.decide import arbiter, devices, events, impact, leases, modes, pause, promises
+from edge.decide import arbiter, codes, devices, events, impact, leases, modes, pause, promises
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
 from edge.decide.core import CoreSettings, CoreState, Outcome
@@ -46,7 +46,7 @@ class Core:
         room = fusion.fuse(state.room, signal, now, settings.fusion)
         common = facts(room, state.told.meeting, settings, now)
         rules = allowed_rules(settings.meetings, self.policy, settings.room, common)
-        heard, unheard = allowed_wish(signal, self.policy, settings.room, common)
+        heard, unheard = allowed_wish(signal, self.policy, settings.room, common, settings.costs)
         paused = pause.step(state.pause, signal, ident, now) is not None
         moment = meetings.Moment(heard, ident, room, now, rules, paused)
         lives, effects = meetings.step(state.lives, moment)
@@ -78,6 +78,7 @@ class Core:
             pause=claim.pause,
             modes=claim.modes,
             quarantined=claim.quarantined,
+            codes=codes.codes(state.codes, heard, lives, room.machines, now),
         )
         if isinstance(signal, PluginAnswered):
             after = replace(
@@ -123,6 +124,7 @@ class Core:
             modes.next_due(state.room, settings.fusion, now),
             math.inf if state.pause is None else state.pause.until,
             leases.renewals(state, now),
+            now.mono + codes.next_due(state.codes) - now.wall,
         ]
         if now.trusted and state.room.clock_trusted:
             wall = meetings.next_due(state.lives, settings.meetings, now)
@@ -135,7 +137,9 @@ class Core:
     ) -> tuple[CoreState, WantedMessage | None]:
         share = self.settings.share_titles
         granted = tuple(
-            machine if share else msgspec.structs.replace(machine, title="")
+            codes.with_code(
+                machine if share else msgspec.structs.replace(machine, title=""), state.codes
+            )
             for actuator, (machine, _) in sorted(wanted.items())
             if actuator in state.given
         )

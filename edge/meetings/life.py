@@ -67,7 +67,8 @@ class Life:
     row; retry_at: wall seconds before which none is tried again unasked. owed: what the calendar
     was asked and has not answered, the latest of each verb; without an id: to be asked again.
     asked: wall seconds until which people are asked whether anybody is here, 0 when they are not;
-    asks_at: nobody is asked before; kept: somebody said that it goes on, until then it does.
+    asks_at: nobody is asked before; kept: somebody said that it goes on, until then it does. vm:
+    template of the machine that people asked for at the panel, "" for what the intent says.
     """
 
     meeting: Meeting
@@ -88,6 +89,7 @@ class Life:
     asked: float = 0.0
     asks_at: float = 0.0
     kept: float = 0.0
+    vm: str = ""
 
 
 Lives = dict[str, Life]

@@ -27,7 +27,7 @@ def advance(
     if life.phase in ("open", "active") and now.wall < life.meeting.start - rules.check_in_opens_s:
         # It was moved to later.
         moved = Life(life.meeting, "booked", life.meeting.end, life.accepted, unread=life.unread)
-        return replace(moved, reason="moved"), None
+        return replace(moved, reason="moved", vm=life.vm), None
     match life.phase:
         case "booked":
             return _booked(life, presence, alone, rules, now, paused)

@@ -1,4 +1,6 @@
-"""What people ask for at the panel: check in, extend, end, book now."""
+"""What people ask for at the panel: check in, extend, end, book, a machine."""
+
+from dataclasses import replace
 
 from edge.contracts.signals import Meeting, OperatorAsked
 from edge.meetings.asking import keep
@@ -16,6 +18,7 @@ from edge.meetings.life import (
 from edge.meetings.transitions import check_in, extend, finish, give_back
 
 WALK_UP_S = 1800.0
+SHORTEST_S = 60.0
 
 
 def wish(lives: Lives, moment: Moment) -> tuple[Lives, list[Effect]]:
@@ -44,6 +47,8 @@ def wish(lives: Lives, moment: Moment) -> tuple[Lives, list[Effect]]:
             changed, effect = keep(life, signal.who, moment.rules, moment.now), None
         case "end":
             changed, effect = finish(life, moment.now, f"ended at the {signal.who}")
+        case "machine" if life.phase in LIVE and isinstance(signal.value, str):
+            changed, effect = replace(life, vm=signal.value), None
         case _:
             return {}, []
     return {key: changed}, [effect] if effect is not None else []
@@ -55,19 +60,27 @@ def _seconds(signal: OperatorAsked, default: float) -> float:
 
 
 def _walk_up(lives: Lives, signal: OperatorAsked, moment: Moment) -> tuple[Lives, list[Effect]]:
-    """Book from now: the UID is minted here, so it works while the calendar is away."""
+    """Book from now, or a later start: the UID is minted here, so it works without a calendar."""
     wall = moment.now.wall
-    busy = not free(lives, "") or any(
-        x.phase in LIVE and x.meeting.start <= wall < x.end for x in lives.values()
+    start = signal.start or wall
+    later = start > wall
+    busy = (not later and not free(lives, "")) or any(
+        x.phase in LIVE and x.meeting.start <= start < x.end for x in lives.values()
     )
     starts = [x.meeting.start for x in lives.values() if x.phase in LIVE]
-    end = min([wall + _seconds(signal, WALK_UP_S), *(at for at in starts if at > wall)])
-    if busy or end - wall < 60:
+    end = min([start + _seconds(signal, WALK_UP_S), *(at for at in starts if at > start)])
+    if busy or end - start < SHORTEST_S or not wall <= start <= wall + WISH_LIMIT_S:
         return {}, []
     uid = f"{moment.ident}@roomkeeper"
-    meeting = Meeting(uid=uid, start=wall, end=end, title=signal.title or "Walk-up meeting")
-    reason = f"booked at the {signal.who}"
+    meeting = Meeting(uid=uid, start=start, end=end, title=signal.title or "Walk-up meeting")
     life = Life(
-        meeting, "active", end, accepted=True, checked_in_at=wall, unread=True, reason=reason
+        meeting,
+        "booked" if later else "active",
+        end,
+        accepted=True,
+        checked_in_at=0.0 if later else wall,
+        unread=True,
+        reason=f"booked at the {signal.who}",
+        vm=signal.value if isinstance(signal.value, str) else "",
     )
-    return {meeting.key: life}, [Effect("book", meeting, end, reason)]
+    return {meeting.key: life}, [Effect("book", meeting, end, life.reason)]

@@ -8,9 +8,10 @@ from edge.contracts.signals import OperatorAsked
 from edge.decide.core import CoreSettings, CoreState
 from edge.panel import PanelError
 from edge.panel.controls import BY_HAND, PAUSE, WHO, Control, controls
+from edge.panel.machine import offers
 from edge.panel.options import Options
 from edge.panel.status import Action, actions, free_for, serving
-from edge.panel.view import voice_of
+from edge.panel.view import desk_of, voice_of
 from edge.panel.words import load
 
 SOURCE = "panel"
@@ -37,7 +38,7 @@ def parse(
     if any(len(text) > FIELD_LIMIT for text in form.values()):
         raise AskError("refused_form", f"a field is longer than {FIELD_LIMIT} characters")
     match verb:
-        case "check_in" | "extend" | "end" | "book" | "keep":
+        case "check_in" | "extend" | "end" | "book" | "keep" | "machine" | "connect":
             return _meeting(verb, form, state, settings, options, now)
         case "set":
             return _set(form, _control(form, state, settings, options, now), options)
@@ -63,18 +64,17 @@ def refused(asked: OperatorAsked, before: CoreState, after: CoreState) -> str:
     before, after: the states around the signal. A value that already holds counts as done.
     """
     match asked.verb:
-        case "check_in" | "extend" | "end" | "book" | "keep":
-            return "" if after.lives != before.lives else "refused_unchanged"
+        case "check_in" | "extend" | "end" | "book" | "keep" | "machine":
+            why = "refused_policy" if asked.value != "" else "refused_unchanged"
+            return "" if after.lives != before.lives else why
+        case "connect":
+            return "" if _shown(asked, after) else "refused_policy"
         case "set":
             return _refused_set(asked, after)
-        case "release":
-            return "refused_unchanged" if _held(asked, after) else ""
         case "pause" | "resume":
             return "" if (after.pause is not None) == (asked.verb == "pause") else "refused_form"
-        case "consent":
-            return "" if after.room.consent == asked.value else "refused_unchanged"
         case _:
-            return ""
+            return "refused_unchanged" if _stays(asked, after) else ""
 
 
 def _meeting(
@@ -86,8 +86,10 @@ def _meeting(
     now: Now,
 ) -> OperatorAsked:
     voice = voice_of(load("en"), options)
-    offered = actions(serving(state, now), state, settings.meetings, voice, now)
-    for action in offered:
+    served = serving(state, now)
+    offered = actions(served, state, settings.meetings, voice, now)
+    card = offers(state, served, desk_of(settings, options), voice, now)
+    for action in (*offered, *card):
         if action.verb == verb and _fits(action, form):
             return _signal(action, state, now)
     raise AskError("refused_not_now", f"{verb} is not possible at this moment")
@@ -95,17 +97,29 @@ def _meeting(
 
 def _fits(action: Action, form: Mapping[str, str]) -> bool:
     # How far a meeting can be extended may have changed since the page was drawn.
-    return all(form.get(name) == text for name, text in action.fields if name != "seconds")
+    fixed = dict(action.fields)
+    fixed.pop("seconds", None)
+    same = all(form.get(name) == text for name, text in fixed.items())
+    # A booking with a machine, or at another time, is another wish than the plain one.
+    return same and all(form.get(name, "") == fixed.get(name, "") for name in ("template", "start"))
 
 
 def _signal(action: Action, state: CoreState, now: Now) -> OperatorAsked:
     fields = dict(action.fields)
     seconds = float(fields.get("seconds", "0"))
-    if action.verb == "book":
+    if action.verb == "book" and "minutes" in fields:
         until = free_for(state, now)
         seconds = until if fields["minutes"] == "next" else float(fields["minutes"]) * 60
     meeting = fields.get("meeting", "")
-    return OperatorAsked(SOURCE, action.verb, WHO, meeting=meeting, seconds=seconds)
+    return OperatorAsked(
+        SOURCE,
+        action.verb,
+        WHO,
+        meeting=meeting,
+        value=fields.get("template", ""),
+        seconds=seconds,
+        start=float(fields.get("start", "0")),
+    )
 
 
 def _control(
@@ -145,6 +159,11 @@ def _value(text: str, control: Control) -> Value:
     return int(stepped) if control.step >= 1 else stepped
 
 
+def _shown(asked: OperatorAsked, after: CoreState) -> bool:
+    code = after.codes.get(asked.meeting)
+    return code is not None and code.sealed == asked.value
+
+
 def _refused_set(asked: OperatorAsked, after: CoreState) -> str:
     given = after.given.get(asked.actuator)
     if given is not None and given.source == BY_HAND and asked.value in (given.value, given.toward):
@@ -155,6 +174,13 @@ def _refused_set(asked: OperatorAsked, after: CoreState) -> str:
         return "refused_gate"
     held = given is not None and given.priority == "safety"
     return "refused_safety" if held else "refused_unchanged"
+
+
+def _stays(asked: OperatorAsked, after: CoreState) -> bool:
+    """Return whether what was to be released or allowed is as it was."""
+    if asked.verb == "consent":
+        return after.room.consent != asked.value
+    return asked.verb == "release" and _held(asked, after)
 
 
 def _held(asked: OperatorAsked, after: CoreState) -> bool:

@@ -13,7 +13,8 @@ class Options:
     """name: the room's display name; zone: its time zone; seats: people it is made for (0: unsaid).
 
     hosts: names the page may be asked for by, without port. streams: most event streams at once.
-    hold_s: for how long a value set by hand holds unless said otherwise.
+    hold_s: for how long a value set by hand holds unless said otherwise. door: the address at which
+    people type the code of a machine.
     """
 
     name: str
@@ -25,3 +26,4 @@ class Options:
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     streams: int = 8
     hold_s: float = 3600.0
+    door: str = ""

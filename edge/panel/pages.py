@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import structlog
 from flask import Flask, Response, redirect, request, send_from_directory
 from werkzeug.exceptions import HTTPException
@@ -13,8 +14,10 @@ from werkzeug.wrappers import Response as Answer
 
 from edge.contracts.base import Now
 from edge.contracts.signals import Signal
+from edge.decide.codes import ready
 from edge.decide.core import CoreSettings, CoreState
 from edge.panel import ask
+from edge.panel.codes import Minted
 from edge.panel.options import Options
 from edge.panel.past import KEPT, History
 from edge.panel.render import Reader, Renderer
@@ -59,6 +62,7 @@ class Panel:
         self.pace = Pace(time.monotonic)
         self.seats = Seats(options.streams)
         self.renderer = Renderer(app, theme)
+        self.minted = Minted()
 
     def reader(self, seat: str) -> Reader:
         """Return who reads, from the request's query, cookies and headers."""
@@ -79,13 +83,18 @@ class Panel:
         ports = self.ports
         history = ports.history(DEEDS_READ)
         words = reader.voice.words
-        return view(ports.state(), self.settings, self.options, words, history, ports.now())
+        codes = self.minted.known()
+        return view(ports.state(), self.settings, self.options, words, history, ports.now(), codes)
 
     def asked(self, verb: str, form: Mapping[str, str]) -> str:
         """Post what a form asks for; return the key of the refusal, "" when it was done."""
         ports = self.ports
         seen, before = ports.pulse.count, ports.state()
         signal = ask.parse(verb, form, before, self.settings, self.options, ports.now())
+        machine = ready(before.room.machines, signal.meeting)
+        if signal.verb == "connect" and machine is not None:
+            # Only the seal goes through the journal: the code is known to this panel alone.
+            signal = msgspec.structs.replace(signal, value=self.minted.mint(machine.key))
         ports.post(signal)
         deadline = time.monotonic() + SETTLE_S
         while True:

@@ -19,7 +19,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "notices": ("notices",),
     "cards": ("now", "next"),
     "gauges": ("gauges",),
-    "work": ("machine", "deeds"),
+    "work": ("machine", "offers", "deeds"),
     "day": ("day",),
     "controls": ("controls", "consent"),
 }

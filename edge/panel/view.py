@@ -1,6 +1,6 @@
 """view(...): the room's state as everything the page says, in one frozen value. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edge.contracts.base import Now
@@ -8,7 +8,7 @@ from edge.decide.core import CoreSettings, CoreState
 from edge.panel.controls import Control, controls
 from edge.panel.deeds import Deed, deeds
 from edge.panel.gauges import Gauge, gauges
-from edge.panel.machine import Machine, machine
+from edge.panel.machine import Desk, Machine, machine, offers
 from edge.panel.meetings import Card, Day, day, next_card, now_card
 from edge.panel.notices import Notice, notices
 from edge.panel.options import Options
@@ -18,6 +18,7 @@ from edge.panel.voice import Voice
 from edge.panel.words import Words
 
 DEEDS_SHOWN = 5
+NO_CODES: Mapping[str, str] = {}
 CONSENTS = (("all", "microphone"), ("counts", "camera"), ("off", "off"))
 
 
@@ -44,11 +45,17 @@ class PanelView:
     next: Card
     gauges: tuple[Gauge, ...]
     machine: Machine | None
+    offers: tuple[Action, ...]
     deeds: tuple[Deed, ...]
     day: Day
     controls: tuple[Control, ...]
     consent: tuple[Consent, ...]
     automation: Action
+
+
+def desk_of(settings: CoreSettings, options: Options, codes: Mapping[str, str] = NO_CODES) -> Desk:
+    """Return what the machine's card rests on."""
+    return Desk(settings.gate, codes, options.door)
 
 
 def voice_of(words: Words, options: Options) -> Voice:
@@ -63,11 +70,13 @@ def view(
     words: Words,
     history: Sequence[Past],
     now: Now,
+    codes: Mapping[str, str] = NO_CODES,
 ) -> PanelView:
-    """Return the page of this instant."""
+    """Return the page of this instant. codes: those that the panel minted, by their seal."""
     voice = voice_of(words, options)
     served = serving(state, now)
     titles = options.titles
+    desk = desk_of(settings, options, codes)
     return PanelView(
         room=options.name,
         clock=voice.clock(now.wall) if served.timed else "",
@@ -77,7 +86,8 @@ def view(
         now=now_card(served, titles, voice),
         next=next_card(served, titles, voice, now),
         gauges=gauges(state.room, settings.fusion, options.seats, voice, now),
-        machine=machine(state, served, voice),
+        machine=machine(state, served, desk, voice, now),
+        offers=offers(state, served, desk, voice, now),
         deeds=deeds(history, DEEDS_SHOWN, voice, now.wall),
         day=day(state.lives, titles, voice, now, served.timed),
         controls=controls(state, settings, voice, now),

@@ -126,6 +126,30 @@ def test_light_and_climate_are_set_and_given_back(browser: Browser, door: Door) 
         page.wait_for_selector("[data-control='climate.setpoint']:has-text('Automatic')")
 
 
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_the_code_of_a_machine_is_shown_with_a_tap(
+    browser: Browser, door: Door, language: str
+) -> None:
+    busy(door)
+    for size in ("800x480", "1440x900") if language == "en" else ("800x480",):
+        for look in LOOKS:
+            with page_of(browser, f"{door.url}/?lang={language}", size, look) as page:
+                live(page).locator(".offers .button").click()
+                page.wait_for_selector(".code")
+                shot(page, f"code-{size}-{look}-{language}")
+                assert not cut_off(page)
+                assert not small_targets(page)
+                assert not violations(page)
+
+
+def test_a_machine_is_asked_for_with_a_tap(browser: Browser, door: Door) -> None:
+    free(door)
+    with page_of(browser, door.url) as page:
+        live(page).click("text=30 min with demo-small")
+        page.wait_for_selector(".machine:has-text('is being made')", timeout=5000)
+        assert [one.template for one in door.loop.state.wanted] == ["demo-small"]
+
+
 def test_who_is_still_there_keeps_the_meeting(browser: Browser, door: Door) -> None:
     SCENES["asks_end"](door)
     with page_of(browser, door.url) as page:

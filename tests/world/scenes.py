@@ -1,5 +1,7 @@
 """Every state a panel can show, brought about by real signals."""
 
+import msgspec
+
 from edge.contracts.base import machine_key
 from edge.contracts.signals import (
     ClockChecked,
@@ -186,11 +188,20 @@ def failed(door: Door) -> None:
     machine(door, "failed", "no room left on any host; tried 5 times")
 
 
+def refused(door: Door) -> None:
+    creating(door)
+    machine(door, "refused", "needs 8192 MiB, 2048 of 16384 MiB are free")
+    report = door.loop.state.room.machines[0]
+    other = {"smaller": "demo-small", "next_start": door.wall + 168 * 60}
+    door.say(MachineChanged("service", (msgspec.structs.replace(report, **other),)))
+
+
 SCENES: dict[str, Scene] = {
     scene.__name__: scene
     for scene in (
         loading, clock, no_calendar, free, free_all_day, people_inside, pending, nobody_came,
         busy, ending, stale, degraded, crowded, private, no_consent, by_hand, at_device, paused,
         asks_end, asks_release,        unruly, creating, booting, failed,
+        refused,
     )
 }  # fmt: skip
