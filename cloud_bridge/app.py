@@ -11,17 +11,18 @@ from cloud_bridge.admin.follow import Follower
 from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.probe import probe
 from cloud_bridge.admin.site import Options, Ports
-from cloud_bridge.config import CloudConfig, read_secret
+from cloud_bridge.config import CloudConfig, TemplateSection, read_secret
 from cloud_bridge.ingest import Ingest
 from cloud_bridge.reconcile import Reconciler
 from cloud_bridge.store import EventStore, LookStore, MachineStore, RecordStore, Store, UserStore
 from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms import accel
-from cloud_bridge.vms.answers import answers
 from cloud_bridge.vms.base import VmError
-from cloud_bridge.vms.domain import Image
+from cloud_bridge.vms.checks import Check, Checks
+from cloud_bridge.vms.files import Files
 from cloud_bridge.vms.guest.build import build
 from cloud_bridge.vms.guest.kernel import KernelError
+from cloud_bridge.vms.image import Image
 from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
 from edge.process.health import HealthServer
 from edge.process.link import Broker, Link
@@ -67,12 +68,33 @@ def templates_of(config: CloudConfig) -> Mapping[str, Template]:
     }
 
 
+def image_of(section: TemplateSection) -> Image:
+    """Return what a template boots."""
+    return Image(
+        Path(section.kernel),
+        Path(section.initramfs),
+        section.board,
+        section.egress,
+        section.append,
+        Path(section.disk) if section.disk else None,
+        section.disk_gib,
+        section.own_loader,
+        Path(section.user_data) if section.user_data else None,
+        {str(kind): checksum for kind, checksum in section.checksums.items()},
+        section.port,
+        section.ready == "serial",
+    )
+
+
+def checks_of(config: CloudConfig) -> Checks:
+    """Return how each template's machines are asked whether they are ready."""
+    found = {name: Check(each.ready, each.ready_path) for name, each in config.templates.items()}
+    return Checks(found, Files(Path(config.provider.files)))
+
+
 def provider_of(config: CloudConfig) -> LibvirtProvider:
     """Return the configured provider; it connects when it is first asked."""
-    images = {
-        name: Image(Path(each.kernel), Path(each.initramfs), each.board, each.egress)
-        for name, each in config.templates.items()
-    }
+    images = {name: image_of(each) for name, each in config.templates.items()}
     section = config.provider
     limits = Limits(
         section.memory_mib,
@@ -168,6 +190,7 @@ class ReconcileProcess:
         name = f"{config.name}-reconcile{f'-{instance}' if instance else ''}"
         self._link = Link(name, broker_of(config))
         self._provider = provider_of(config)
+        self._checks = checks_of(config)
         self._reconciler = Reconciler(
             name,
             self._provider,
@@ -175,6 +198,7 @@ class ReconcileProcess:
             RecordStore(self._store),
             self._link,
             templates_of(config),
+            ready=self._checks.ready,
         )
         port = health_port or config.health.reconcile_port
         self._health = HealthServer(LOOPBACK, port, self._reconciler.status)
@@ -188,6 +212,7 @@ class ReconcileProcess:
     def stop(self) -> None:
         """End; machines go on."""
         self._reconciler.stop()
+        self._checks.close()
         self._link.stop()
         self._health.stop()
         self._store.close()
@@ -195,10 +220,11 @@ class ReconcileProcess:
 
 def machines(config: CloudConfig) -> list[tuple[Machine, bool]]:
     """Return every machine the provider lists, and whether its page answers."""
-    provider = provider_of(config)
+    provider, checks = provider_of(config), checks_of(config)
     try:
-        return [(machine, machine.ours and answers(machine)) for machine in provider.list()]
+        return [(machine, machine.ours and checks.ready(machine)) for machine in provider.list()]
     finally:
+        checks.close()
         provider.close()
 
 
@@ -227,8 +253,8 @@ def make_image(folder: Path) -> Path:
 
 def missing_images(config: CloudConfig) -> list[str]:
     """Return the templates' files that do not exist."""
-    files = {file for each in config.templates.values() for file in (each.kernel, each.initramfs)}
-    return sorted(file for file in files if not Path(file).is_file())
+    found = (image_of(each).files().values() for each in config.templates.values())
+    return sorted({str(path) for paths in found for path in paths if not path.is_file()})
 
 
 def how_guests_run() -> str:

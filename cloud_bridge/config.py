@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 import msgspec
 from msgspec import Meta
 
+from cloud_bridge import config_templates
+from cloud_bridge.config_templates import TemplateSection
 from edge.contracts.base import StrictMessage
 from edge.process.toml import ConfigError, read, read_secret
 
@@ -18,13 +20,6 @@ Keys = tuple[str | int, ...]
 Identifier = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9_-]{0,63}\Z")]
 Name = Annotated[str, Meta(min_length=1, max_length=500)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
-_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-Endpoint = Annotated[
-    str, Meta(pattern=rf"\A{_LABEL}(\.{_LABEL}){{0,10}}:{_PORT}\Z", max_length=100)
-]
-"""A host's name or IPv4 address and a TCP port."""
 
 
 class _Section(StrictMessage, frozen=True, forbid_unknown_fields=True):
@@ -63,23 +58,6 @@ class ProviderSection(_Section, frozen=True):
     gpus: Annotated[int, Meta(ge=0, le=64)] = 0
     per_organiser: Annotated[int, Meta(ge=0, le=1000)] = 0
     files: Name = "machine-files"
-
-
-class TemplateSection(_Section, frozen=True):
-    """One kind of machine; kernel and initramfs are files, "" for the small guest's."""
-
-    memory_mib: Annotated[int, Meta(ge=64, le=1_048_576)] = 128
-    vcpus: Annotated[int, Meta(ge=1, le=64)] = 1
-    board: Literal["microvm", "q35"] = "microvm"
-    kernel: str = ""
-    initramfs: str = ""
-    lead_s: Seconds = 300.0
-    grace_s: Seconds = 300.0
-    boot_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
-    gpus: Annotated[int, Meta(ge=0, le=16)] = 0
-    cost_per_hour: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
-    approve_above: Annotated[float, Meta(ge=-1.0, le=1e9)] = -1.0
-    egress: Annotated[tuple[Endpoint, ...], Meta(max_length=16)] = ()
 
 
 class AdminSection(_Section, frozen=True):
@@ -147,11 +125,8 @@ def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
     if not config.templates:
         yield ("templates",), "at least one [templates.NAME] table"
     for name, template in config.templates.items():
-        if bool(template.kernel) != bool(template.initramfs):
-            missing = "kernel" if template.initramfs else "initramfs"
-            yield ("templates", name, missing), "kernel and initramfs together, or neither"
-        if len(set(template.egress)) != len(template.egress):
-            yield ("templates", name, "egress"), "each host:port once"
+        for key, allowed in config_templates.mistakes(template):
+            yield ("templates", name, key), allowed
     yield from _ports(config)
     if config.admin.time_zone not in available_timezones():
         yield ("admin", "time_zone"), "a name of the time zone database, such as Europe/Berlin"
@@ -171,8 +146,8 @@ def _files(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
     for key in ("ca", "cert", "key", "password_file"):
         yield ("broker", key), getattr(config.broker, key)
     for name, template in config.templates.items():
-        for key in ("kernel", "initramfs"):
-            yield ("templates", name, key), getattr(template, key)
+        for key, file in config_templates.files(template):
+            yield ("templates", name, key), file
 
 
 def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
@@ -188,11 +163,7 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
     )
     guest = (folder / config.guest).resolve()
     templates = {
-        name: msgspec.structs.replace(
-            template,
-            kernel=file(template.kernel) or str(guest / "vmlinux"),
-            initramfs=file(template.initramfs) or str(guest / "initramfs"),
-        )
+        name: config_templates.absolute(template, folder, guest)
         for name, template in config.templates.items()
     }
     url = config.store.url

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
@@ -17,6 +17,7 @@ from cloud_bridge.reconcile.readiness import Readiness
 from cloud_bridge.reconcile.workers import Workers
 from cloud_bridge.store import MachineStore, RecordStore, StoreError
 from cloud_bridge.types import Machine, Plan, Records, Template, Wanted
+from cloud_bridge.vms.answers import answers
 from cloud_bridge.vms.base import Provider, VmError
 from edge.contracts import topics
 from edge.contracts.base import Now
@@ -48,6 +49,7 @@ class Reconciler:
         templates: Mapping[str, Template],
         clock: Clock | None = None,
         workers: int = 4,
+        ready: Callable[[Machine], bool] = answers,
     ) -> None:
         self._owner = owner
         self._provider = provider
@@ -59,7 +61,7 @@ class Reconciler:
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._again = threading.Event()
-        self._readiness = Readiness(self._wake.set)
+        self._readiness = Readiness(self._wake.set, ready)
         acts = Acts(owner, provider, store, records, self._clock.now)
         self._workers = Workers(workers, acts.do, self._wake.set)
         self._told: dict[str, MachinesMessage] = {}

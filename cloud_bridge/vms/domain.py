@@ -3,34 +3,23 @@
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote, unquote
-from uuid import UUID
 
 from cloud_bridge.types import Create, Machine, Phase
 from cloud_bridge.vms.accel import Accel
-from cloud_bridge.vms.base import VmRefusedError
 from cloud_bridge.vms.egress import GUEST, endpoints
+from cloud_bridge.vms.files import domain_uuid
+from cloud_bridge.vms.hardware import devices, text
+from cloud_bridge.vms.image import Image, Local
+
+__all__ = ["Host", "Image", "Local", "Tag", "domain_name", "domain_uuid", "domain_xml"]
 
 NAMESPACE = "urn:roomkeeper:machine:1"
 PREFIX = "roomkeeper"
 QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
-GUEST_PORT = 80
-CHANNEL = "ready.0"
 
 ET.register_namespace("qemu", QEMU)
 ET.register_namespace(PREFIX, NAMESPACE)
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """What a template boots: an unpacked kernel and an initramfs, on a `board`."""
-
-    kernel: Path
-    initramfs: Path
-    board: Literal["microvm", "q35"] = "microvm"
-    egress: tuple[str, ...] = ()
-    """"host:port" each: what the guest may reach, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +46,6 @@ class Tag:
     memory_mib: int
     port: int
     token: str
-
-
-def domain_uuid(key: str) -> str:
-    """Return the key as libvirt's UUID; raise VmRefusedError when it is none."""
-    try:
-        return str(UUID(key))
-    except ValueError:
-        raise VmRefusedError(f"machine key {key!r} is no UUID") from None
 
 
 def domain_name(key: str) -> str:
@@ -133,35 +114,39 @@ def machine_of(tag: Tag, phase: Phase, detail: str = "") -> Machine:
     )
 
 
-def domain_xml(spec: Create, tag: Tag, image: Image, host: Host, wire: Path | None = None) -> str:
-    """Return the domain: no disk, no screen, one network that leads nowhere but to its page.
+def domain_xml(spec: Create, tag: Tag, image: Image, host: Host, local: Local | None = None) -> str:
+    """Return the domain: no screen, one network that leads where `image.egress` says, or nowhere.
 
-    wire: the socket of the network that leads to what `image.egress` lists as well.
+    local: what it has of its own on this host.
     """
+    local = local or Local()
     root = ET.Element("domain", type="kvm" if host.accel == "kvm" else "qemu")
-    _text(root, "name", domain_name(spec.key))
-    _text(root, "uuid", domain_uuid(spec.key))
+    text(root, "name", domain_name(spec.key))
+    text(root, "uuid", domain_uuid(spec.key))
     ET.SubElement(ET.SubElement(root, "metadata"), f"{{{NAMESPACE}}}machine", _texts(tag))
-    _text(root, "memory", str(spec.template.memory_mib), unit="MiB")
-    _text(root, "vcpu", str(spec.template.vcpus))
+    text(root, "memory", str(spec.template.memory_mib), unit="MiB")
+    text(root, "vcpu", str(spec.template.vcpus))
     system = ET.SubElement(root, "os")
-    _text(system, "type", "hvm", arch="x86_64", machine=image.board)
-    _text(system, "kernel", str(image.kernel.absolute()))
-    _text(system, "initrd", str(image.initramfs.absolute()))
-    _text(system, "cmdline", command_line(tag, host, image.egress))
+    text(system, "type", "hvm", arch="x86_64", machine=image.board)
+    if image.own_loader:
+        ET.SubElement(system, "boot", dev="hd")
+    else:
+        text(system, "kernel", str(image.kernel.absolute()))
+        text(system, "initrd", str(image.initramfs.absolute()))
+        text(system, "cmdline", command_line(tag, host, image))
     features = ET.SubElement(root, "features")
     ET.SubElement(features, "acpi")
     if host.accel == "tcg":
-        _text(ET.SubElement(features, "tcg"), "tb-cache", "32", unit="MiB")
+        text(ET.SubElement(features, "tcg"), "tb-cache", "32", unit="MiB")
     ET.SubElement(root, "cpu", mode="host-passthrough" if host.accel == "kvm" else "maximum")
     for event in ("on_poweroff", "on_reboot", "on_crash"):
-        _text(root, event, "destroy")
-    _devices(root, image, host)
-    _network(root, tag, image, wire)
+        text(root, event, "destroy")
+    devices(root, image, local, host.emulator)
+    _network(root, tag, image, local.wire)
     return ET.tostring(root, encoding="unicode")
 
 
-def command_line(tag: Tag, host: Host, egress: tuple[str, ...] = ()) -> str:
+def command_line(tag: Tag, host: Host, image: Image) -> str:
     """Return the kernel's command line; what people wrote is percent-encoded and bounded."""
     words = ["console=ttyS0", "quiet", "panic=-1", "no_timer_check", "random.trust_cpu=on"]
     words += ["cryptomgr.notests", "ipv6.disable=1"]
@@ -171,23 +156,11 @@ def command_line(tag: Tag, host: Host, egress: tuple[str, ...] = ()) -> str:
         words.append(f"tsc_early_khz={host.tsc_khz}")
     told = {"key": tag.key, "token": tag.token, "room": tag.rooms[0], "meeting": tag.meeting}
     words += [f"rk.{name}={quote(text, safe='')[:200]}" for name, text in told.items()]
-    hosts = {each.host: each.inside for each in endpoints(egress)}
+    words += image.append.split()
+    hosts = {each.host: each.inside for each in endpoints(image.egress)}
     if hosts:
         words.append("rk.hosts=" + ",".join(f"{at}={host}" for host, at in hosts.items()))
     return " ".join(words)
-
-
-def _devices(root: ET.Element, image: Image, host: Host) -> None:
-    devices = ET.SubElement(root, "devices")
-    _text(devices, "emulator", host.emulator)
-    ET.SubElement(devices, "controller", type="usb", model="none")
-    serial = ET.SubElement(devices, "controller", type="virtio-serial", index="0")
-    if image.board == "microvm":
-        ET.SubElement(serial, "address", type="virtio-mmio")
-    channel = ET.SubElement(devices, "channel", type="unix")
-    ET.SubElement(channel, "target", type="virtio", name=CHANNEL)
-    ET.SubElement(devices, "serial", type="pty")
-    ET.SubElement(devices, "memballoon", model="none")
 
 
 def _network(root: ET.Element, tag: Tag, image: Image, wire: Path | None) -> None:
@@ -196,7 +169,7 @@ def _network(root: ET.Element, tag: Tag, image: Image, wire: Path | None) -> Non
     # Placed by hand, far from the slots that libvirt gives out.
     options = "" if image.board == "microvm" else ",romfile=,bus=pcie.0,addr=0x1e"
     if wire is None:
-        forward = f"hostfwd=tcp:127.0.0.1:{tag.port}-{GUEST}:{GUEST_PORT}"
+        forward = f"hostfwd=tcp:127.0.0.1:{tag.port}-{GUEST}:{image.port}"
         network = f"user,id=page,restrict=on,ipv6=off,{forward}"
     else:
         network = f"stream,id=page,server=off,addr.type=unix,addr.path={_escaped(wire)}"
@@ -208,7 +181,3 @@ def _network(root: ET.Element, tag: Tag, image: Image, wire: Path | None) -> Non
 def _escaped(path: Path) -> str:
     """Return the path as a value in a list of QEMU's options."""
     return str(path).replace(",", ",,")
-
-
-def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
-    ET.SubElement(parent, tag, attributes).text = text

@@ -9,12 +9,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from uuid import UUID
 
-from cloud_bridge.vms.base import VmError
-from cloud_bridge.vms.domain import GUEST_PORT, domain_uuid
+from cloud_bridge.vms.base import VmError, VmRefusedError
 
 START_S = 20.0
 STRAY_S = 600.0
 """A folder without a machine may be that of one another reconciler makes, this long."""
+WIRE, LINE = "wire", "line"
 PATH_MAX = 107
 """A socket's path has so many characters at most."""
 
@@ -28,9 +28,13 @@ class Files:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def place(self, key: str, token: str) -> Path:
+        """Return where one attempt at the machine has its folder, made or not."""
+        return self.root / domain_uuid(key) / token[:8]
+
     def folder(self, key: str, token: str) -> Path:
         """Return a new folder for one attempt at the machine; raise VmError."""
-        path = self.root / domain_uuid(key) / token[:8]
+        path = self.place(key, token)
         try:
             for each in (self.root, path.parent, path):
                 each.mkdir(parents=True, exist_ok=True)
@@ -39,15 +43,18 @@ class Files:
             raise VmError(f"machine {key}: no folder of its own: {error}") from error
         return path
 
-    def network(self, key: str, folder: Path, port: int, egress: Sequence[str]) -> Path:
-        """Start the process that is the machine's network; return its socket or raise VmError."""
-        wire = folder / "wire"
+    def network(self, key: str, folder: Path, ports: Sequence[int], egress: Sequence[str]) -> Path:
+        """Start the process that is the machine's network; return its socket or raise VmError.
+
+        ports: on the host's loopback, and the guest's that it leads to.
+        """
+        wire = folder / WIRE
         if len(str(wire)) > PATH_MAX:
             raise VmError(f"machine {key}: {wire} is too long for a socket: shorten provider.files")
-        line = [sys.executable, "-m", "cloud_bridge.vms.egress", str(wire), str(port)]
+        line = [sys.executable, "-m", "cloud_bridge.vms.egress", str(wire)]
         try:
             done = subprocess.run(
-                [*line, str(GUEST_PORT), *egress],
+                [*line, *(str(port) for port in ports), *egress],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -82,6 +89,14 @@ class Files:
                 self.remove(entry.name)
                 removed.append(entry.name)
         return removed
+
+
+def domain_uuid(key: str) -> str:
+    """Return the key as libvirt's UUID; raise VmRefusedError when it is none."""
+    try:
+        return str(UUID(key))
+    except ValueError:
+        raise VmRefusedError(f"machine key {key!r} is no UUID") from None
 
 
 def _is_key(name: str) -> bool:

@@ -30,6 +30,7 @@ from cloud_bridge.vms.domain import (
     tag_xml,
 )
 from cloud_bridge.vms.files import Files
+from cloud_bridge.vms.making import Maker
 
 GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
 EXISTS = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_DOM_EXIST)
@@ -58,6 +59,7 @@ class LibvirtProvider:
         self._clock = clock
         self._connection = Connection(uri)
         self._files = Files(files or Path(tempfile.gettempdir()) / f"roomkeeper-{owner}")
+        self._maker = Maker(self._files)
 
     def ensure(self, spec: Create) -> Machine:
         """Return the machine with spec's key, begun now unless it exists."""
@@ -67,8 +69,8 @@ class LibvirtProvider:
         if held is not None:
             return machine_of(self._our_tag(held, spec.key), "booting")
         tag = self._new_tag(spec)
-        wire = self._wire(tag, image)
-        xml = domain_xml(spec, tag, image, self._host(), wire)
+        local = self._maker.make(spec, tag.token, tag.port, image)
+        xml = domain_xml(spec, tag, image, self._host(), local)
         try:
             conn.createXML(xml, 0)
         except libvirt.libvirtError as error:
@@ -153,19 +155,8 @@ class LibvirtProvider:
         image = self._images.get(template)
         if image is None:
             raise VmRefusedError(f"template {template!r} has no image in the configuration")
-        for path in (image.kernel, image.initramfs):
-            if not path.is_file():
-                raise VmRefusedError(
-                    f"template {template!r}: {path} is missing: run `roomkeeper-cloud image`"
-                )
+        self._maker.check(template, image)
         return image
-
-    def _wire(self, tag: Tag, image: Image) -> Path | None:
-        """Return the socket of the machine's own network, None for QEMU's, which leads nowhere."""
-        if not image.egress:
-            return None
-        folder = self._files.folder(tag.key, tag.token)
-        return self._files.network(tag.key, folder, tag.port, image.egress)
 
     def _new_tag(self, spec: Create) -> Tag:
         return Tag(

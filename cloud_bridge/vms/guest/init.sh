@@ -34,7 +34,9 @@ cat > /www/index.html <<PAGE
 PAGE
 httpd -h /www -p 80
 read -r uptime _ < /proc/uptime
-# Waits for a listener, so it must not hold up anything.
-for port in /dev/vport*; do echo "READY $key $uptime" > "$port" & done
+# Waits for a listener, so it must not hold up anything; said again for who listens later.
+for port in /dev/vport*; do
+  [ -c "$port" ] && while echo "READY $key $uptime" > "$port"; do sleep 2; done &
+done
 mount -t sysfs sys /sys
 while :; do wait; sleep 3600; done

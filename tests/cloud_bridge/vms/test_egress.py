@@ -94,7 +94,7 @@ def connected(wire: Path) -> socket.socket:
 def test_the_network_lives_as_long_as_its_guest(files: Files) -> None:
     key = new_key()
     folder = files.folder(key, TOKEN)
-    wire = files.network(key, folder, free_port(), ("192.0.2.7:443",))
+    wire = files.network(key, folder, (free_port(), 80), ("192.0.2.7:443",))
     assert len(processes(folder)) == 1
     with connected(wire) as guest:
         guest.sendall(who_has("10.0.2.101"))
@@ -111,7 +111,7 @@ def test_the_network_lives_as_long_as_its_guest(files: Files) -> None:
 def test_nonsense_ends_that_guests_network_or_is_dropped(files: Files, nonsense: bytes) -> None:
     key = new_key()
     folder = files.folder(key, TOKEN)
-    wire = files.network(key, folder, free_port(), ("192.0.2.7:443",))
+    wire = files.network(key, folder, (free_port(), 80), ("192.0.2.7:443",))
     with connected(wire) as guest:
         guest.sendall(nonsense)
         if nonsense[0] == 0:
@@ -127,10 +127,10 @@ def test_a_taken_port_and_a_long_path_are_errors_that_say_so(files: Files, tmp_p
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
         with pytest.raises(VmError, match=f"port {port} of the loopback is taken"):
-            files.network(key, files.folder(key, TOKEN), port, ("a:1",))
+            files.network(key, files.folder(key, TOKEN), (port, 80), ("a:1",))
     deep = Files(tmp_path / ("x" * 100))
     with pytest.raises(VmError, match="too long"):
-        deep.network(key, deep.folder(key, TOKEN), free_port(), ("a:1",))
+        deep.network(key, deep.folder(key, TOKEN), (free_port(), 80), ("a:1",))
 
 
 def test_what_long_gone_machines_left_is_removed_and_nothing_else(files: Files) -> None:
@@ -150,12 +150,12 @@ def test_a_network_that_is_killed_leaves_nothing_that_hinders(files: Files) -> N
     key = new_key()
     folder = files.folder(key, TOKEN)
     port = free_port()
-    files.network(key, folder, port, ("a:1",))
+    files.network(key, folder, (port, 80), ("a:1",))
     for pid in processes(folder):
         os.kill(pid, signal.SIGKILL)
     until(lambda: not processes(folder), 10)
     files.remove(key)
-    files.network(key, files.folder(key, TOKEN), port, ("a:1",))
+    files.network(key, files.folder(key, TOKEN), (port, 80), ("a:1",))
     for pid in processes(folder):
         os.kill(pid, signal.SIGTERM)
     until(lambda: not processes(folder), 10)

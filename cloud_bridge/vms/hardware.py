@@ -1,0 +1,46 @@
+"""The devices of a machine, as libvirt's XML."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from cloud_bridge.vms.image import Image, Local
+
+CHANNEL = "ready.0"
+
+
+def devices(root: ET.Element, image: Image, local: Local, emulator: str) -> None:
+    """Add the devices: no screen, a line to say READY on, disk and seed where there are any."""
+    found = ET.SubElement(root, "devices")
+    text(found, "emulator", emulator)
+    ET.SubElement(found, "controller", type="usb", model="none")
+    serial = ET.SubElement(found, "controller", type="virtio-serial", index="0")
+    _placed(serial, image)
+    channel = ET.SubElement(found, "channel", type="unix")
+    if local.line is not None:
+        ET.SubElement(channel, "source", mode="bind", path=str(local.line))
+    ET.SubElement(channel, "target", type="virtio", name=CHANNEL)
+    ET.SubElement(found, "serial", type="pty")
+    ET.SubElement(found, "memballoon", model="none")
+    if local.disk is not None:
+        _disk(found, image, local.disk, "qcow2", "vda")
+    if local.seed is not None:
+        ET.SubElement(_disk(found, image, local.seed, "raw", "vdb"), "readonly")
+
+
+def _disk(parent: ET.Element, image: Image, path: Path, kind: str, name: str) -> ET.Element:
+    disk = ET.SubElement(parent, "disk", type="file", device="disk")
+    ET.SubElement(disk, "driver", name="qemu", type=kind)
+    ET.SubElement(disk, "source", file=str(path))
+    ET.SubElement(disk, "target", dev=name, bus="virtio")
+    _placed(disk, image)
+    return disk
+
+
+def _placed(device: ET.Element, image: Image) -> None:
+    if image.board == "microvm":
+        ET.SubElement(device, "address", type="virtio-mmio")
+
+
+def text(parent: ET.Element, tag: str, value: str, **attributes: str) -> None:
+    """Add an element that holds a text."""
+    ET.SubElement(parent, tag, attributes).text = value
