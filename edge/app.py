@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from edge.brokers import broker
 from edge.config import RoomConfig, load_intents, load_policy, read_secret
 from edge.contracts.base import Now
 from edge.contracts.decision import Decision
+from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import CalendarWritten, Health, Signal, SourceChanged
 from edge.decide.core import CoreState
 from edge.decide.events import Call
@@ -100,6 +102,7 @@ class Appliance:
         self.devices = Link(f"devices-{room}", broker(config.broker), will=house_will(config))
         self._devices_health = HealthReporter("broker:room", post)
         self.devices.when_health(self._devices_changed)
+        self.devices.when_reading(self._gathering)
         self.uplink = Uplink(
             room,
             self.site,
@@ -268,12 +271,19 @@ class Appliance:
             self._since_snapshot = 0
             self.journal.snapshot(seq, msgspec.json.encode(self.loop.state))
 
-    def _call(self, call: Call, now: Now, seed: int) -> None:
-        name = call.plugin.removeprefix("plugin:")
-        self.plugins.submit(PluginCall(name, (call.event,), now.wall, seed))
+    def _call(self, calls: Sequence[Call], now: Now, seed: int) -> None:
+        events: dict[str, list[PluginEvent]] = {}
+        for call in calls:
+            events.setdefault(call.plugin, []).append(call.event)
+        for source, heard in events.items():
+            name = source.removeprefix("plugin:")
+            self.plugins.submit(PluginCall(name, tuple(heard), now.wall, seed))
 
     def _offer(self, signal: Signal) -> None:
         self.loop.offer(signal)
+
+    def _gathering(self) -> AbstractContextManager[None]:
+        return self.loop.gathering()
 
     def _calendar_written(self, signal: Signal) -> None:
         self.inbox.post(signal)

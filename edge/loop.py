@@ -6,7 +6,8 @@ while it rests takes the step in its place: one at a time, in the inbox's order.
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol
@@ -38,8 +39,8 @@ DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
 IDLE_S = 30.0
 FAILED_S = 1.0
-OFFERS_IN_A_ROW = 64
-"""Steps that one offer takes at most: who offers has work of its own."""
+STEPS_IN_A_ROW = 64
+"""Steps taken at one go at most: plugins wait for their end, and who offers has work of its own."""
 TICK_S = 0.005
 """A wake-up is never asked for sooner: a pure part that errs cannot make the loop spin."""
 
@@ -62,7 +63,7 @@ class Ports:
     """Where outcomes go. None of these may block."""
 
     record: Record
-    call: Callable[[Call, Now, int], None]
+    call: Callable[[Sequence[Call], Now, int], None]
     command: Callable[[Command], None]
     write: Callable[[CalendarWrite], None]
     wanted: Callable[[WantedMessage], None]
@@ -101,6 +102,10 @@ class Loop:
         """Monotonic instant at which the loop last asked for a signal: it lives."""
         self._turn = threading.Lock()
         """Held by whoever takes a step: the state has one owner at a time."""
+        self._gathering: set[int] = set()
+        self._calls: list[Call] = []
+        """What plugins are still to hear of the steps of this go, the last at `_called_at`."""
+        self._called_at = clock()
         self._running = self._wanted = False
         self._asked, self._soonest = math.inf, TICK_S
         self._thread = threading.Thread(target=self._run, name="loop")
@@ -129,14 +134,30 @@ class Loop:
             self._inbox.post(signal)
             return
         self._inbox.post(signal, wake=False)
-        left, early = OFFERS_IN_A_ROW, False
+        if threading.get_ident() not in self._gathering:
+            self._serve()
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Take what this thread offers inside together, at the end."""
+        this = threading.get_ident()
+        self._gathering.add(this)
+        try:
+            yield
+        finally:
+            self._gathering.discard(this)
+            if self._running:
+                self._serve()
+
+    def _serve(self) -> None:
+        """Take what waits here and now, unless somebody is at it."""
+        left, early = STEPS_IN_A_ROW, False
         # Whoever is at it looks once more behind us; who waits for its turn goes first.
         while (
             left and self._inbox.edges and not self._wanted and self._turn.acquire(blocking=False)
         ):
             try:
-                while left and not self._wanted and self._take():
-                    left -= 1
+                left -= self._go(left)
                 early = self._due(self._clock(), TICK_S) < self._asked - TICK_S
             finally:
                 self._turn.release()
@@ -148,7 +169,8 @@ class Loop:
         while True:
             now = self._clock()
             self.beat, seen = now.mono, self.state
-            self._asked = self._due(now, self._soonest)
+            if not self._inbox.edges:
+                self._asked = self._due(now, self._soonest)
             self._inbox.wait(self._asked)
             if self._inbox.closed:
                 return
@@ -156,22 +178,37 @@ class Loop:
             with self._turn:
                 self._wanted = False
                 late = self._clock().mono >= self._asked and self.state is seen
-                self._take(Woke() if late else None)
+                if not self._go(STEPS_IN_A_ROW) and late:
+                    self._step(Woke())
 
-    def _take(self, otherwise: Signal | None = None) -> bool:
-        """Take a signal through its step, `otherwise` where none waits; False for neither."""
-        signal = self._inbox.take(-math.inf) or otherwise
-        if signal is None:
-            return False
+    def _go(self, limit: int) -> int:
+        """Take up to `limit` signals through their steps; return how many there were."""
+        taken = 0
+        while taken < limit and not (taken and self._wanted) and self._take():
+            taken += 1
+        if self._calls:
+            self._guarded("calls", self._hand_on)
+        return taken
+
+    def _take(self) -> bool:
+        """Take a signal through its step; False when none waits."""
+        signal = self._inbox.take(-math.inf)
+        if signal is not None:
+            self._step(signal)
+        return signal is not None
+
+    def _step(self, signal: Signal) -> None:
         self._soonest = TICK_S
+        self._guarded(type(signal).__name__, lambda: self.handle(signal, self._clock()))
+
+    def _guarded(self, what: str, do: Callable[[], object]) -> None:
         try:
-            self.handle(signal, self._clock())
+            do()
         except Exception:
             # A defect in a pure part costs this one signal, never the room.
-            FAILED.labels(type(signal).__name__).inc()
-            log.exception("step failed", signal=type(signal).__name__)
+            FAILED.labels(what).inc()
+            log.exception("step failed", signal=what)
             self._soonest = FAILED_S
-        return True
 
     def _due(self, now: Now, soonest: float) -> float:
         try:
@@ -202,7 +239,14 @@ class Loop:
         self._ports.record(rows, self._handout.promise(outcome), bool(outcome.calls))
         if not self.state.room.journaled:
             self._handout.hurry()
-        for call in outcome.calls:
-            self._ports.call(call, now, self._sequence)
+        self._calls += outcome.calls
+        self._called_at = now
+        # What is about to follow they hear in the same call: it costs hardly more than one.
+        if self._calls and not self._inbox.edges:
+            self._hand_on()
         self._ports.watch(signal, outcome.decision, self.state)
         return outcome
+
+    def _hand_on(self) -> None:
+        calls, self._calls = self._calls, []
+        self._ports.call(calls, self._called_at, self._sequence)

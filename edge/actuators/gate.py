@@ -99,9 +99,11 @@ def _recent(memory: GateMemory | None, mono: float) -> tuple[float, ...]:
     """The last change and those of the last minute; one ahead of `mono` (a restart) is now."""
     if memory is None:
         return ()
-    last = memory.changes[-1:]
-    minute = [at for at in memory.changes[:-1] if mono < at + MINUTE]
-    return tuple(min(at, mono) for at in (*minute, *last))
+    changes = memory.changes
+    # They stand in their order, hundreds where a rate is high: behind the first are the others.
+    last = max(0, len(changes) - 1)
+    recent = changes[next((i for i, at in enumerate(changes) if mono < at + MINUTE), last) :]
+    return recent if recent[-1:] <= (mono,) else tuple(min(at, mono) for at in recent)
 
 
 def _too_near(rule: GateRule, memory: GateMemory, value: Value) -> GateAnswer | None:
@@ -138,7 +140,7 @@ def _too_soon(rule: GateRule, recent: tuple[float, ...], mono: float) -> GateAns
     if recent and mono < recent[-1] + rule.dwell_s:
         again = recent[-1] + rule.dwell_s
         return GateAnswer(False, "dwell", f"changed less than {rule.dwell_s:g} s ago", again)
-    minute = [at for at in recent if mono < at + MINUTE]
+    minute = recent if recent and mono < recent[0] + MINUTE else ()
     if len(minute) >= rule.rate_per_min:
         reason = f"changed {len(minute)} times within a minute"
         return GateAnswer(False, "rate", reason, minute[-rule.rate_per_min] + MINUTE)

@@ -54,7 +54,8 @@ def claims(
     held = leases.hold(state.holdings, signal, ((*asked, *by_hand), lasting), wanted, now)
     held = pause.hold(held, state.pause, paused, state.given)
     held = modes.without(held, quarantined)
-    names = modes.active(View(room, settings.fusion, paused, broken, quarantined, now))
+    lost = modes.lost(room.sources)
+    names = modes.active(View(room, settings.fusion, paused, broken, quarantined, lost, now))
     return Claims(
         held=held,
         # Before the clock and the sources have spoken, a start would only flicker.

@@ -87,8 +87,10 @@ def hearers(
 def calls(hearers: Mapping[str, EventKind], event: PluginEvent) -> tuple[Call, ...]:
     """Return `event` as a call for everyone who hears it."""
     return tuple(
-        Call(source, event if kind == event.kind else msgspec.structs.replace(event, kind=kind))
-        for source, kind in hearers.items()
+        [
+            Call(source, event if kind == event.kind else msgspec.structs.replace(event, kind=kind))
+            for source, kind in hearers.items()
+        ]
     )
 
 

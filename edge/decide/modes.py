@@ -10,32 +10,38 @@ from functools import lru_cache
 
 from edge.contracts.base import Now
 from edge.contracts.commands import PRIORITIES, SURE, Priority
+from edge.contracts.latest import latest
 from edge.contracts.signals import Booted, PluginAnswered, PluginFailed, Signal
 from edge.decide.arbiter import Holdings
 from edge.decide.pause import Pause
 from edge.decide.schedule import VM
-from edge.fusion.state import FusionRules, RoomState
+from edge.fusion.state import FusionRules, RoomState, SourceState
 
 SENSES = ("camera", "microphone", "occupancy")
 SILENT = 3.0
 """A sense has fallen silent when it is this many times older than what still counts."""
 
 
+@latest
+def lost(sources: Mapping[str, SourceState]) -> frozenset[str]:
+    """Return which sources do not answer; there may be hundreds that do."""
+    return frozenset(name for name, source in sources.items() if source.health == "lost")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
-    """What modes are told by. broken: why the policy cannot be read; quarantined: which plugins."""
+    """What modes are told by. broken: why the policy cannot be read; quarantined: which plugins.
+
+    lost: sources that do not answer.
+    """
 
     room: RoomState
     rules: FusionRules
     pause: Pause | None
     broken: str
     quarantined: Mapping[str, str]
+    lost: frozenset[str]
     now: Now
-
-    def lost(self, source: str) -> bool:
-        """Whether a source does not answer."""
-        known = self.room.sources.get(source)
-        return known is not None and known.health == "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ def _journal(view: View) -> bool:
 
 
 def _policy(view: View) -> bool:
-    return bool(view.broken) or view.lost("policy")
+    return bool(view.broken) or "policy" in view.lost
 
 
 def _clock(view: View) -> bool:
@@ -112,8 +118,7 @@ def _paused(view: View) -> bool:
 def _plugin(view: View) -> bool:
     if view.quarantined:
         return True
-    sources = view.room.sources.items()
-    return any(one.health == "lost" and name.startswith("plugin:") for name, one in sources)
+    return any(name.startswith("plugin:") for name in view.lost)
 
 
 def _blind(view: View) -> bool:
@@ -124,7 +129,7 @@ def _models(view: View) -> bool:
     if _blind(view):
         return False
     silent = any(view.now.mono >= at for at in silences(view.room, view.rules))
-    return silent or any(view.lost(sense) for sense in SENSES)
+    return silent or not view.lost.isdisjoint(SENSES)
 
 
 def silences(room: RoomState, rules: FusionRules) -> list[float]:
@@ -148,15 +153,15 @@ def _sensed(room: RoomState) -> bool:
 
 
 def _calendar(view: View) -> bool:
-    return view.lost("calendar")
+    return "calendar" in view.lost
 
 
 def _devices(view: View) -> bool:
-    return view.lost("broker:room")
+    return "broker:room" in view.lost
 
 
 def _service(view: View) -> bool:
-    return view.lost("broker:site")
+    return "broker:site" in view.lost
 
 
 MODES: tuple[Mode, ...] = (

@@ -72,6 +72,8 @@ def _room(before: CoreState, after: CoreState) -> list[str]:
             notes.append(
                 f"{source} is {state.health}" + (f": {state.reason}" if state.reason else "")
             )
+    if before.room.machines is after.room.machines:
+        return notes
     known = {m.key: m.phase for m in before.room.machines}
     for machine in after.room.machines:
         if known.get(machine.key) != machine.phase:

@@ -32,10 +32,14 @@ class Situation:
     starts_in: float = 0.0
 
 
+NOTHING = Situation()
+"""Nobody has booked the room, or its clock cannot tell."""
+
+
 def assess(room: RoomState, lives: Lives, intents: Sequence[Intent], now: Now) -> Situation:
     """Return the situation; without a trusted clock no meeting is served."""
-    if not (now.trusted and room.clock_trusted):
-        return Situation()
+    if not (lives and now.trusted and room.clock_trusted):
+        return NOTHING
     following = upcoming(lives, now.wall)
     minutes, coming = -1.0, None
     if following is not None:

@@ -1,17 +1,17 @@
 """step(state, signal, now): one signal through every pure part, in the one order there is."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from edge.contracts.base import Now
-from edge.contracts.commands import CalendarWrite, Proposal, Verdict
+from edge.contracts.commands import CalendarWrite, Command, Proposal, Verdict
 from edge.contracts.copies import replace
 from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import Booted, PluginAnswered, Signal
-from edge.contracts.wire import WantedMessage
+from edge.contracts.wire import WantedMachine, WantedMessage
 from edge.decide import arbiter, codes, devices, events, impact, leases, modes, pause, promises
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
@@ -19,11 +19,12 @@ from edge.decide.core import CoreSettings, CoreState, Outcome
 from edge.decide.facts import facts, told
 from edge.decide.leases import Wanted
 from edge.decide.notes import changes, unserved
-from edge.decide.policy import Context, Policy
+from edge.decide.policy import Policy
 from edge.decide.rights import allowed_rules, allowed_wish
 from edge.decide.schedule import SOURCE, machine_proposals, machines, schedule
 from edge.decide.situation import Situation, assess, preparations
 from edge.fusion import fuse as fusion
+from edge.fusion.state import RoomState
 from edge.meetings import step as meetings
 from edge.meetings.life import Effect
 
@@ -58,12 +59,23 @@ class Core:
         )
         broken = self.policy.broken
         claim = claims(state, signal, ident, room, lasting, wanted, settings, broken, now)
-        common = replace(common, active=situation.meeting == "active")
+        if common.active != (situation.meeting == "active"):
+            common = replace(common, active=not common.active)
         given = leases.without_gone(state.given, wanted)
-        bench = self._bench(told(common, given, wanted, settings.costs, signal), wanted, now)
         kinds = rules.agree_kinds
-        bench = replace(bench, doubt=lambda wish: impact.doubt(wish, given, room, kinds))
+        bench = Bench(
+            self.policy,
+            self.gate,
+            told(common, given, wanted, settings.costs, signal),
+            lambda proposal: _until(proposal, wanted, now),
+            lambda wish: impact.doubt(wish, given, room, kinds),
+        )
         result = award(claim.standing, given, claim.memory, state.denied, bench, ident, now)
+        known, called, ticked = self._call(state, room, signal, ident, situation, now)
+        good = codes.codes(state.codes, heard, lives, room.machines, now)
+        snapshot = self._snapshot(state, room, self._granted(wanted, result.given, good), now)
+        view = promises.View(room, result.given, settings.organisation, now)
+        starts, kept = promises.watch(state.starts, lives, settings.intents, view)
         after = replace(
             state,
             room=room,
@@ -73,44 +85,24 @@ class Core:
             given=result.given,
             denied=result.denied,
             retry_at=result.retry_at,
-            told=events.told(room, situation),
+            told=known,
+            ticked=ticked,
             stances=claim.stances,
             pause=claim.pause,
             modes=claim.modes,
             quarantined=claim.quarantined,
-            codes=codes.codes(state.codes, heard, lives, room.machines, now),
+            starts=starts,
+            codes=good,
+            **_kept(state, signal),
+            **_published(snapshot),
         )
-        if isinstance(signal, PluginAnswered):
-            after = replace(
-                after,
-                plugin_state={**state.plugin_state, signal.source: signal.state},
-                plugin_state_version={
-                    **state.plugin_state_version, signal.source: signal.state_version,
-                },
-            )  # fmt: skip
-        after, snapshot = self._snapshot(after, wanted, now)
-        after, called = self._call(state, after, signal, ident, situation, now)
-        writes = tuple(_write(effect, ident) for effect in effects)
+        writes = tuple([_write(effect, ident) for effect in effects])
         verdicts = (*unheard, *claim.refused, *result.verdicts)
-        view = promises.View(room, result.given, settings.organisation, now)
-        starts, kept = promises.watch(state.starts, lives, settings.intents, view)
-        if starts is not state.starts:
-            after = replace(after, starts=starts)
         notes = (*changes(state, after), *unserved(state, after, settings.intents))
         decision = _decision(
             notes, after, situation, result, verdicts, writes, snapshot, kept, ident
         )
         return after, Outcome(decision, tuple(result.commands), writes, called, snapshot)
-
-    def _bench(self, context: Callable[[str], Context], wanted: Wanted, now: Now) -> Bench:
-        def until(proposal: Proposal) -> float:
-            if proposal.actuator in wanted:
-                return wanted[proposal.actuator][0].end
-            if proposal.source == SOURCE:
-                return now.wall + SCHEDULE_LEASE_S
-            return now.wall + proposal.until - now.mono
-
-        return Bench(self.policy, self.gate, context, until)
 
     def next_due(self, state: CoreState, now: Now) -> float:
         """Return the monotonic instant at which `step` wants to be called with a `Woke`."""
@@ -132,46 +124,80 @@ class Core:
             due.append(now.mono + min(wall, leads) - now.wall)
         return max(now.mono, min(due))
 
-    def _snapshot(
-        self, state: CoreState, wanted: Wanted, now: Now
-    ) -> tuple[CoreState, WantedMessage | None]:
+    def _granted(
+        self, wanted: Wanted, given: Mapping[str, Command], good: codes.Codes
+    ) -> tuple[WantedMachine, ...]:
+        """Return the machines of which policy and gate let the room want them."""
         share = self.settings.share_titles
-        granted = tuple(
-            codes.with_code(
-                machine if share else msgspec.structs.replace(machine, title=""), state.codes
-            )
+        return tuple(
+            codes.with_code(machine if share else msgspec.structs.replace(machine, title=""), good)
             for actuator, (machine, _) in sorted(wanted.items())
-            if actuator in state.given
+            if actuator in given
         )
-        if granted == state.wanted and state.published:
-            return state, None
-        if not (now.trusted and state.room.clock_trusted):
-            return state, None
+
+    def _snapshot(
+        self, before: CoreState, room: RoomState, granted: tuple[WantedMachine, ...], now: Now
+    ) -> WantedMessage | None:
+        """Return the machines wanted when that is news; a room without a clock says nothing."""
+        if not (now.trusted and room.clock_trusted):
+            return None
+        if granted == before.wanted and before.published:
+            return None
         # A journal that was lost must not make the room fall silent behind its old versions.
-        version = max(state.wanted_version + 1, int(now.wall))
-        after = replace(state, wanted=granted, wanted_version=version, published=True)
-        return after, WantedMessage(self.settings.room, version, now.wall, granted)
+        version = max(before.wanted_version + 1, int(now.wall))
+        return WantedMessage(self.settings.room, version, now.wall, granted)
 
     def _call(
         self,
         before: CoreState,
-        after: CoreState,
+        room: RoomState,
         signal: Signal,
         ident: str,
         situation: Situation,
         now: Now,
-    ) -> tuple[CoreState, tuple[events.Call, ...]]:
+    ) -> tuple[events.Told, tuple[events.Call, ...], dict[str, float]]:
+        """Return what plugins know now, who is called with what, and when each was called last."""
         if isinstance(signal, Booted):
-            return replace(after, told=before.told), ()
-        kind = events.happened(signal, before.told, after.told)
+            return before.told, (), before.ticked
+        told = events.told(room, situation)
+        kind = events.happened(signal, before.told, told)
         hearers = events.hearers(kind, self.settings.plugins, before.ticked, now)
         if not hearers:
-            return after, ()
+            return told, (), before.ticked
         view = events.View(situation, self.settings.place, self.settings.fusion, now)
-        event = events.describe(ident, kind, after.room, view)
+        event = events.describe(ident, kind, room, view)
         called = events.calls(hearers, event)
-        ticked = {**after.ticked, **{call.plugin: now.mono for call in called}}
-        return replace(after, ticked=ticked), called
+        return told, called, before.ticked | {call.plugin: now.mono for call in called}
+
+
+def _until(proposal: Proposal, wanted: Wanted, now: Now) -> float:
+    """Return the wall instant at which the lease of a command ends."""
+    if proposal.actuator in wanted:
+        return wanted[proposal.actuator][0].end
+    if proposal.source == SOURCE:
+        return now.wall + SCHEDULE_LEASE_S
+    return now.wall + proposal.until - now.mono
+
+
+def _kept(state: CoreState, signal: Signal) -> dict[str, object]:
+    """Return what changes in the state by what a plugin wants to keep."""
+    if not isinstance(signal, PluginAnswered):
+        return {}
+    version = state.plugin_state_version
+    return {
+        "plugin_state": state.plugin_state | {signal.source: signal.state},
+        "plugin_state_version": version | {signal.source: signal.state_version},
+    }
+
+
+def _published(snapshot: WantedMessage | None) -> dict[str, object]:
+    if snapshot is None:
+        return {}
+    return {
+        "wanted": snapshot.machines,
+        "wanted_version": snapshot.version,
+        "published": True,
+    }
 
 
 def _write(effect: Effect, ident: str) -> CalendarWrite:

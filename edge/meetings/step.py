@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from edge.contracts.base import Now
-from edge.contracts.signals import Booted, CalendarRead, CalendarWritten
+from edge.contracts.signals import Booted, CalendarRead, CalendarWritten, OperatorAsked
 from edge.meetings.calendar import answer, read
 from edge.meetings.life import LIVE, Effect, Life, Lives, MeetingRules, Moment, free, next_start
 from edge.meetings.owed import asked_for, forgotten, owed, written
@@ -19,6 +19,8 @@ def step(lives: Lives, moment: Moment) -> tuple[Lives, tuple[Effect, ...]]:
     known = _hear(lives, moment)
     if not (moment.now.trusted and moment.room.clock_trusted):
         return known, ()
+    if not known and not isinstance(moment.signal, OperatorAsked):
+        return (known if lives else lives), ()
     effects: list[Effect] = []
     after: Lives = dict(known)
     operator, asked = wish(after, moment)

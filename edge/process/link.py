@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from typing import Literal
 
@@ -39,6 +40,7 @@ STABLE_S = 5.0
 
 OnHealth = Callable[[Literal["ok", "lost"], str], None]
 OnUp = Callable[[], None]
+Reading = Callable[[], AbstractContextManager[None]]
 
 
 @lru_cache(maxsize=4096)
@@ -72,6 +74,7 @@ class Link:
         self._will = will
         self._on_health = (on_health,) if on_health else ()
         self._on_up = (on_up,) if on_up else ()
+        self._reading: Reading = nullcontext
         # A label look-up per message costs as much as handing the message on.
         self._counts = {what: MESSAGES.labels(name, what) for what in OUTCOMES}
         self._handlers: dict[str, tuple[int, tuple[Handler, ...]]] = {}
@@ -96,6 +99,10 @@ class Link:
     def when_up(self, listener: OnUp) -> None:
         """Call `listener` too after every (re)connection; before start."""
         self._on_up = (*self._on_up, listener)
+
+    def when_reading(self, reading: Reading) -> None:
+        """Hand on what the broker sent at once inside `reading()`; before start."""
+        self._reading = reading
 
     def subscribe(self, topic_filter: str, handler: Handler, qos: int = 1) -> None:
         """Call handler(topic, payload, retained) for what matches, before or after start.
@@ -162,6 +169,7 @@ class Link:
                 self._dispatch,
                 self._came_up,
                 self._subscription_refused,
+                self._reading,
             )
             return self._session.run(self._stop)
         except (OSError, ValueError) as error:

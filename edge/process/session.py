@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import paho.mqtt.client as paho
@@ -94,6 +95,7 @@ class Session:
         on_message: OnMessage,
         on_up: Callable[[], None],
         on_refused: Callable[[int], None],
+        reading: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
         self.up = False
         self.reason = ""
@@ -102,6 +104,7 @@ class Session:
         self._filters = filters
         self._on_up = on_up
         self._on_refused = on_refused
+        self._reading = reading
         self._lock = threading.Lock()
         self._waiting: dict[int, OnAck] = {}
         self._acked: deque[tuple[int, int]] = deque()
@@ -159,18 +162,20 @@ class Session:
         writing = [network] if client.want_write() else []
         wait = 0.0 if sock.pending() else LOOP_S
         readable, _, _ = select.select([network, self._wake_at], writing, [], wait)
-        with self._inside:
-            if self._wake_at in readable:
-                os.eventfd_read(self._wake_at)
-            code = paho.MQTT_ERR_SUCCESS
-            if network in readable or sock.pending():
-                sock.fill()
-                code = self._read(sock)
-            if code == paho.MQTT_ERR_SUCCESS and client.want_write():
-                code = client.loop_write()
-            if code == paho.MQTT_ERR_SUCCESS:
-                code = client.loop_misc()
-        sock.acknowledge_now()
+        # What follows from the messages comes at the end of `reading`, when others may write.
+        with self._reading():
+            with self._inside:
+                if self._wake_at in readable:
+                    os.eventfd_read(self._wake_at)
+                code = paho.MQTT_ERR_SUCCESS
+                if network in readable or sock.pending():
+                    sock.fill()
+                    code = self._read(sock)
+                if code == paho.MQTT_ERR_SUCCESS and client.want_write():
+                    code = client.loop_write()
+                if code == paho.MQTT_ERR_SUCCESS:
+                    code = client.loop_misc()
+            sock.acknowledge_now()
         return code
 
     def _read(self, sock: Buffered) -> MQTTErrorCode:
