@@ -67,6 +67,9 @@ class Readiness:
                 known = before.get(machine.key)
                 if known is None or known.machine.token != machine.token:
                     known = _Watched(machine, machine.phase == "ready")
+                elif known.machine.address != machine.address:
+                    # A provider may tell it only once a host has the machine.
+                    known = _Watched(machine, known.was_ready)
                 self._watched[machine.key] = known
 
     def verdict(self, machine: Machine) -> Verdict:

@@ -11,6 +11,8 @@ LIMIT = 512
 
 def answers(machine: Machine, timeout_s: float = TIMEOUT_S) -> bool:
     """Return whether the machine itself, and no other process on its port, answers."""
+    if not machine.address:  # which http.client would take for this host
+        return False
     connection = http.client.HTTPConnection(machine.address, timeout=timeout_s)
     try:
         connection.request("GET", PATH)
