@@ -13,7 +13,7 @@ endif
 # Compiled once, beside what else is built, not in the tree: every command and test starts processes.
 export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 
-.PHONY: help demo test check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
+.PHONY: help demo test test-openstack check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,10 @@ test: setup wasm-check ## Everything but figures: lint, plugins rebuilt, all tes
 	@.venv/bin/coverage erase
 	@.venv/bin/coverage run -m pytest
 	@.venv/bin/coverage report
+
+test-openstack: setup ## The provider for OpenStack, on a real one that is brought up for it (minutes)
+	@$(BOOT) nova
+	@ROOMKEEPER_OPENSTACK=1 $(PY) -m pytest tests/cloud_bridge/vms -k openstack --durations 5
 
 bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMARKS.md
 	@$(PY) -m tests.bench $(if $(WRITE),--write)

@@ -11,19 +11,19 @@ from cloud_bridge.admin.follow import Follower
 from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.probe import probe
 from cloud_bridge.admin.site import Options, Ports
-from cloud_bridge.config import CloudConfig, TemplateSection, read_secret
+from cloud_bridge.config import CloudConfig, TemplateSection, cloud_of, read_secret
 from cloud_bridge.ingest import Ingest
 from cloud_bridge.reconcile import Reconciler
 from cloud_bridge.store import EventStore, LookStore, MachineStore, RecordStore, Store, UserStore
 from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms import accel
-from cloud_bridge.vms.base import VmError
+from cloud_bridge.vms.base import Limits, Provider, VmError
 from cloud_bridge.vms.checks import Check, Checks
 from cloud_bridge.vms.files import Files
 from cloud_bridge.vms.guest.build import build
 from cloud_bridge.vms.guest.kernel import KernelError
 from cloud_bridge.vms.image import Image
-from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
+from cloud_bridge.vms.libvirt import LibvirtProvider
 from edge.process.health import HealthServer
 from edge.process.link import Broker, Link
 from edge.process.web import WebError
@@ -92,11 +92,10 @@ def checks_of(config: CloudConfig) -> Checks:
     return Checks(found, Files(Path(config.provider.files)))
 
 
-def provider_of(config: CloudConfig) -> LibvirtProvider:
-    """Return the configured provider; it connects when it is first asked."""
-    images = {name: image_of(each) for name, each in config.templates.items()}
+def limits_of(config: CloudConfig) -> Limits:
+    """Return what machines may take."""
     section = config.provider
-    limits = Limits(
+    return Limits(
         section.memory_mib,
         section.reserve_mib,
         section.boots,
@@ -104,8 +103,32 @@ def provider_of(config: CloudConfig) -> LibvirtProvider:
         section.gpus,
         section.per_organiser,
     )
+
+
+def provider_of(config: CloudConfig) -> Provider:
+    """Return the configured provider; it connects when it is first asked."""
+    cloud = cloud_of(config.provider.uri)
+    if cloud is not None:
+        return _openstack(config, cloud)
+    images = {name: image_of(each) for name, each in config.templates.items()}
+    section = config.provider
     files = Path(section.files)
-    return LibvirtProvider(section.uri, config.name, images, limits, files=files)
+    return LibvirtProvider(section.uri, config.name, images, limits_of(config), files=files)
+
+
+def _openstack(config: CloudConfig, cloud: str) -> Provider:
+    try:
+        from cloud_bridge.vms.openstack import Kind, OpenStackProvider  # noqa: PLC0415 (an extra)
+        from cloud_bridge.vms.openstack_api import Cloud  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise VmError(f"{config.provider.uri} needs roomkeeper[openstack]: {error}") from error
+    kinds = {
+        name: Kind(made.image, made.flavor, made.network, made.port, made.security_groups)
+        for name, each in config.templates.items()
+        if (made := each.openstack) is not None
+    }
+    place = Cloud(cloud, Path(config.provider.clouds))
+    return OpenStackProvider(place, config.name, kinds, limits_of(config))
 
 
 class AdminProcess:
@@ -252,7 +275,9 @@ def make_image(folder: Path) -> Path:
 
 
 def missing_images(config: CloudConfig) -> list[str]:
-    """Return the templates' files that do not exist."""
+    """Return the templates' files that do not exist; none are needed for an OpenStack's."""
+    if cloud_of(config.provider.uri) is not None:
+        return []
     found = (image_of(each).files().values() for each in config.templates.values())
     return sorted({str(path) for paths in found for path in paths if not path.is_file()})
 

@@ -8,12 +8,20 @@ from zoneinfo import available_timezones
 import msgspec
 from msgspec import Meta
 
-from cloud_bridge import config_templates
+from cloud_bridge import config_openstack, config_templates
+from cloud_bridge.config_openstack import cloud_of
 from cloud_bridge.config_templates import TemplateSection
 from edge.contracts.base import StrictMessage
 from edge.process.toml import ConfigError, read, read_secret
 
-__all__ = ["CloudConfig", "ConfigError", "TemplateSection", "load_cloud", "read_secret"]
+__all__ = [
+    "CloudConfig",
+    "ConfigError",
+    "TemplateSection",
+    "cloud_of",
+    "load_cloud",
+    "read_secret",
+]
 
 Keys = tuple[str | int, ...]
 
@@ -45,12 +53,13 @@ class StoreSection(_Section, frozen=True):
 
 
 class ProviderSection(_Section, frozen=True):
-    """The libvirt that runs the machines. 0 for memory_mib and boots: what the host has.
+    """What runs the machines. 0 for memory_mib and boots: what the host, or the quota, has.
 
-    vcpus, per_organiser: 0 for any number.
+    vcpus, per_organiser: 0 for any number; clouds: OpenStack's clouds.yaml, "" for the usual one.
     """
 
     uri: Name = "qemu:///embed?root=machines"
+    clouds: str = ""
     memory_mib: Annotated[int, Meta(ge=0, le=16_777_216)] = 0
     reserve_mib: Annotated[int, Meta(ge=0, le=1_048_576)] = 1024
     boots: Annotated[int, Meta(ge=0, le=256)] = 0
@@ -127,6 +136,12 @@ def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
     for name, template in config.templates.items():
         for key, allowed in config_templates.mistakes(template):
             yield ("templates", name, key), allowed
+    made_of = {name: each.openstack for name, each in config.templates.items()}
+    yield from config_openstack.mistakes(config.provider.uri, made_of)
+    if cloud_of(config.provider.uri) is not None:
+        for name, template in config.templates.items():
+            if template.egress:
+                yield ("templates", name, "egress"), "[]: in OpenStack security_groups say it"
     yield from _ports(config)
     if config.admin.time_zone not in available_timezones():
         yield ("admin", "time_zone"), "a name of the time zone database, such as Europe/Berlin"
@@ -170,6 +185,9 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
     if "://" not in url:
         url = f"sqlite:///{file(url)}"
     uri = config.provider.uri
+    clouds = config.provider.clouds
+    if cloud_of(uri) is not None:
+        clouds = str(config_openstack.clouds_file(clouds, folder))
     prefix = "qemu:///embed?root="
     if uri.startswith(prefix):
         uri = prefix + file(uri.removeprefix(prefix))
@@ -181,6 +199,6 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
         store=StoreSection(url),
         admin=msgspec.structs.replace(config.admin, theme=file(config.admin.theme)),
         provider=msgspec.structs.replace(
-            config.provider, uri=uri, files=file(config.provider.files)
+            config.provider, uri=uri, clouds=clouds, files=file(config.provider.files)
         ),
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from cloud_bridge.config_openstack import OpenStackTemplate
 from edge.contracts.base import StrictMessage
 
 _PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
@@ -51,6 +52,7 @@ class TemplateSection(StrictMessage, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 80
     ready: Literal["page", "http", "tcp", "serial"] = "page"
     ready_path: Annotated[str, Meta(pattern=r"\A/[A-Za-z0-9._~/-]*\Z", max_length=200)] = "/"
+    openstack: OpenStackTemplate | None = None
 
     @property
     def own_loader(self) -> bool:

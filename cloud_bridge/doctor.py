@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cloud_bridge import app
-from cloud_bridge.config import CloudConfig
+from cloud_bridge.config import CloudConfig, cloud_of
 from cloud_bridge.store import Store, StoreError
 
 DISK_MIB = 500
+REMEDY = {
+    "libvirt": "install libvirt-daemon-driver-qemu and start libvirtd, or correct [provider] uri",
+    "openstack": "correct clouds.yaml, [provider] uri or the network on the way to it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,17 @@ def _store(config: CloudConfig) -> Finding:
 
 
 def _provider(config: CloudConfig) -> Finding:
-    provider = app.provider_of(config)
+    name = "libvirt" if cloud_of(config.provider.uri) is None else "openstack"
     try:
-        capacity = provider.capacity()
+        provider = app.provider_of(config)
+        try:
+            capacity = provider.capacity()
+        finally:
+            provider.close()
     except app.VmError as error:
-        remedy = "install libvirt-daemon-driver-qemu and start libvirtd, or correct [provider] uri"
-        return Finding("libvirt", False, str(error), remedy)
-    finally:
-        provider.close()
+        return Finding(name, False, str(error), REMEDY[name])
     detail = f"{capacity.memory_mib} MiB for machines, {capacity.boots} start at once"
-    return Finding("libvirt", True, detail)
+    return Finding(name, True, detail)
 
 
 def _guests(_config: CloudConfig) -> Finding:

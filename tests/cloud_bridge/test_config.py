@@ -9,11 +9,14 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from cloud_bridge.app import VmError, provider_of
 from cloud_bridge.cli import main
 from cloud_bridge.config import CloudConfig, ConfigError, TemplateSection, load_cloud
 
 SHIPPED = Path(__file__).parents[2] / "config" / "cloud.toml"
 MINIMAL = "[templates.small]\n"
+OPENSTACK = '[provider]\nuri = "openstack:c"\nclouds = "clouds.yaml"\n'
+IN_CLOUD = '[templates.s.openstack]\nimage = "i"\nflavor = "f"\nnetwork = "n"\n'
 
 
 def load(tmp_path: Path, text: str) -> CloudConfig:
@@ -42,6 +45,21 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     config = load(tmp_path, other + MINIMAL)
     assert config.store.url == "postgresql+psycopg://u@h/d"
     assert config.provider.uri == "qemu:///system"
+
+
+def test_openstacks_credentials_are_read_by_their_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "clouds.yaml"
+    file.write_text("{}")
+    file.chmod(0o640)
+    with pytest.raises(ConfigError, match="others can read these credentials"):
+        load(tmp_path, OPENSTACK + IN_CLOUD)
+    file.chmod(0o600)
+    config = load(tmp_path, OPENSTACK + IN_CLOUD)
+    assert config.provider.clouds == str(file)
+    provider = provider_of(config)
+    with pytest.raises(VmError, match="Cloud c was not found"):
+        provider.list()
+    provider.close()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +100,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ('[templates.small]\nready = "ping"\n', "ready"),
         ('[templates.small]\nready_path = "x"\n', "ready_path"),
         ('[templates.small]\nready_path = "/ HTTP/1.1\\r\\nX: y"\n', "ready_path"),
+        ('[provider]\nuri = "openstack:c"\n' + MINIMAL, "image, flavor and network"),
+        ('[provider]\nuri = "openstack:"\n' + IN_CLOUD, "openstack:NAME"),
+        (OPENSTACK + IN_CLOUD + 'surprise = ""\n', "surprise"),
+        (OPENSTACK + '[templates.s.openstack]\nimage = "i"\n', "flavor"),
+        (OPENSTACK + '[templates.s]\negress = ["x:1"]\n' + IN_CLOUD, "security_groups"),
+        (OPENSTACK + IN_CLOUD, "clouds.yaml: OpenStack's credentials cannot be read"),
         (f"[templates.small]\negress = {[f'h{n}:80' for n in range(17)]}\n", "egress"),
         ("[broker]\nport = 70000\n" + MINIMAL, "65535"),
         ('[broker]\ncert = "c"\n' + MINIMAL, "cert and key together"),

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cloud_bridge.vms import case_libvirt
+from tests.cloud_bridge.vms import case_libvirt, case_openstack
 from tests.cloud_bridge.vms.case import Case, Closable, Entry
+from tests.world.openstack.stack import Stack
 
-ENTRIES: dict[str, Entry] = {**case_libvirt.ENTRIES}
+ENTRIES: dict[str, Entry] = {**case_libvirt.ENTRIES, **case_openstack.ENTRIES}
 
 
 # Of the session, so that pytest goes through all modules with one case before the next: once the
@@ -21,6 +22,14 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """Yield an OpenStack of its own; skipped where none was asked for."""
+    case_openstack.only_where_asked()
+    with Stack() as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def provider(case: Case) -> Iterator[Closable]:
     made = case.provider("ours")
@@ -29,3 +38,15 @@ def provider(case: Case) -> Iterator[Closable]:
         if machine.ours:
             made.delete(machine.key)
     made.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what was left out and how it is run: a skip alone prints one letter."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    named = [each.nodeid for each in skipped if case_openstack.COMMAND in str(each.longrepr)]
+    if named:
+        command = case_openstack.COMMAND
+        terminalreporter.section(f"NOT RUN: {len(named)} tests on a real OpenStack")
+        terminalreporter.line(f"run them with: {command}")
+        for name in sorted(named):
+            terminalreporter.line(name)
