@@ -173,6 +173,10 @@ class AdminProcess:
         self._follower.start()
         self._server.start()
 
+    def replaced(self) -> bool:
+        """Return whether the database was wiped or put back."""
+        return self._store.replaced()
+
     def stop(self) -> None:
         """End every stream and the server."""
         self._server.stop()
@@ -195,6 +199,10 @@ class IngestProcess:
         self._health.start()
         self._ingest.start()
         self._link.start()
+
+    def replaced(self) -> bool:
+        """Return whether the database was wiped or put back."""
+        return self._store.replaced()
 
     def stop(self) -> None:
         """Store what was heard, and end."""
@@ -231,6 +239,10 @@ class ReconcileProcess:
         self._health.start()
         self._link.start()
         self._reconciler.start()
+
+    def replaced(self) -> bool:
+        """Return whether the database was wiped or put back."""
+        return self._store.replaced()
 
     def stop(self) -> None:
         """End; machines go on."""

@@ -13,6 +13,8 @@ from cloud_bridge.store.base import StoreError
 from edge.process import logs, stop
 
 INSTANCE = re.compile(r"[a-z0-9_-]{0,32}")
+LOOK_S = 2.0
+"""So often a process looks whether its database is still the one it opened."""
 CONFIG = click.argument("config", type=click.Path(path_type=Path, dir_okay=False))
 
 
@@ -29,6 +31,10 @@ class Process(Protocol):
 
     def stop(self) -> None:
         """End within 2 s."""
+        ...
+
+    def replaced(self) -> bool:
+        """Return whether its database was wiped or put back under it."""
         ...
 
 
@@ -114,8 +120,10 @@ def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Proces
         raise Failure(str(error)) from error
     running.start()
     try:
-        while not stopping.wait(3600.0):
-            continue
+        while not stopping.wait(LOOK_S):
+            if running.replaced():
+                # Rooms say again what they want to who connects anew, not to who stayed.
+                raise Failure("the database was replaced: ends, to begin with the new one")
     finally:
         running.stop()
 

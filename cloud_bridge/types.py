@@ -69,6 +69,19 @@ class Attempt:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Failures of one template's machines in a row, since one answered.
+
+    not_before: wall seconds.
+    """
+
+    template: str
+    failures: int
+    not_before: float
+    reason: str = ""
+
+
 ApprovalState = Literal["asked", "granted", "denied", "lapsed"]
 
 
@@ -105,13 +118,15 @@ class Records:
     """What was written down that a plan rests on.
 
     boots: template -> measured seconds from request to answer, of late; heard: key -> wall
-    instant at which it was first wanted: who came first is admitted first.
+    instant at which it was first wanted: who came first is admitted first; pools: templates
+    whose last machine failed.
     """
 
     attempts: tuple[Attempt, ...] = ()
     approvals: tuple[Approval, ...] = ()
     boots: Mapping[str, Sequence[float]] = field(default_factory=dict)
     heard: Mapping[str, float] = field(default_factory=dict)
+    pools: tuple[Pool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ def failed(before: Attempt | None, key: str, reason: str, now: Now) -> Attempt:
     """Return the row after one more failure: its wait doubles, spread by the key, up to 5 min."""
     attempts = 1 if before is None else before.attempts + 1
     base = min(RETRY_CAP_S, RETRY_FIRST_S * 2.0 ** min(attempts - 1, 16))
-    return Attempt(key, attempts, now.wall + base * (1 - _spread(key)), reason=reason)
+    return Attempt(key, attempts, now.wall + base * spread(key), reason=reason)
 
 
 def crowded(before: Attempt | None, key: str, reason: str, now: Now) -> Attempt:
@@ -21,9 +21,9 @@ def crowded(before: Attempt | None, key: str, reason: str, now: Now) -> Attempt:
     Room comes back when another machine ends, so waiting for it uses up no attempt.
     """
     attempts = 0 if before is None else before.attempts
-    return Attempt(key, attempts, now.wall + FULL_S * (1 - _spread(key)), reason=reason)
+    return Attempt(key, attempts, now.wall + FULL_S * spread(key), reason=reason)
 
 
-def _spread(key: str) -> float:
-    """Return 0 to 0.5 by the key: those that fail together do not come back together."""
-    return sum(key.encode()) % 32 / 64
+def spread(key: str) -> float:
+    """Return 0.5 to 1 without chance: what fails together does not come back together."""
+    return 1 - sum(key.encode()) % 32 / 64

@@ -1,12 +1,14 @@
 """What becomes of a wanted key without a machine: approved, admitted, queued, begun. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cloud_bridge.plan.admission import Calendar, Claim, Size, smaller
-from cloud_bridge.plan.attempts import MAX_ATTEMPTS
+from cloud_bridge.plan.attempts import MAX_ATTEMPTS, RETRY_CAP_S
 from cloud_bridge.plan.lead import Boot, Lead, begins
 from cloud_bridge.plan.needs import Need
+from cloud_bridge.plan.pools import Sick
 from cloud_bridge.plan.verdict import Verdict
 from cloud_bridge.types import (
     Approval,
@@ -17,6 +19,7 @@ from cloud_bridge.types import (
     GiveUp,
     Lapse,
     Machine,
+    Pool,
     Template,
 )
 from edge.contracts.base import Now
@@ -34,6 +37,7 @@ class Desk:
     tried: Mapping[str, Attempt]
     approvals: Mapping[str, Approval]
     heard: Mapping[str, float]
+    pools: Mapping[str, Pool]
     capacity: Capacity
     now: Now
 
@@ -59,13 +63,18 @@ def begin(
     queued = begins((_boot(need, desk) for need in admitted), desk.capacity.boots)
     latest = {n.key: min(queued[n.key], n.start - n.lead_s) for n in admitted}
     free = desk.capacity.memory_mib - sum(machine.memory_mib for machine in machines)
-    slots = desk.capacity.boots - sum(m.phase in ("creating", "booting") for m in machines)
-    for need in sorted(admitted, key=lambda need: (need.start, need.key)):
+    starting = Counter(m.template for m in machines if m.phase in ("creating", "booting"))
+    slots = desk.capacity.boots - starting.total()
+    sick = Sick(desk.pools, starting, desk.capacity.boots, desk.now)
+    ordered = sorted(admitted, key=lambda n: (sick.ill(n.first.template), n.start, n.key))
+    for need in ordered:
         template = desk.templates[need.first.template]
         verdict = _unapproved(need, latest[need.key], desk) or _early(need, latest, desk)
+        verdict = verdict or sick.held(template.name, slots)
         verdict = verdict or _now(need, template, free, slots, desk.now)
         if isinstance(verdict.action, Create):
             free, slots = free - template.memory_mib, slots - 1
+            sick.begun(template.name)
         verdicts[need.key] = verdict
     return verdicts
 
@@ -146,7 +155,8 @@ def _early(need: Need, latest: Mapping[str, float], desk: Desk) -> Verdict | Non
     now, tried = desk.now, desk.tried.get(need.key)
     if now.wall < latest[need.key]:
         return Verdict("wanted", due=latest[need.key])
-    if tried is not None and now.wall < tried.not_before:
+    # No wait is longer than the cap: one that seems to be began before the clock was set back.
+    if tried is not None and now.wall < tried.not_before <= now.wall + RETRY_CAP_S:
         return Verdict("wanted", f"tried again soon: {tried.reason}", due=tried.not_before)
     return None
 

@@ -37,7 +37,8 @@ def plan(
         name: lead_of(records.boots.get(name, ()), template.lead_s)
         for name, template in templates.items()
     }
-    desk = Desk(templates, leads, tried, approvals, records.heard, capacity, now)
+    pools = {pool.template: pool for pool in records.pools}
+    desk = Desk(templates, leads, tried, approvals, records.heard, pools, capacity, now)
     calendar = Calendar(capacity, capacity.per_owner)
     for machine in ours.values():
         calendar.take(_held(machine, needs.get(machine.key), templates, now))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import Counter
 
-from cloud_bridge.plan import crowded, failed
+from cloud_bridge.plan import crowded, failed, pool_failed
 from cloud_bridge.store import MachineStore, RecordStore
 from cloud_bridge.types import (
     Action,
@@ -92,7 +92,7 @@ class Acts:
             self._store.cross_out(spec.key)
             return
         except VmError as error:
-            self._count_failure(spec.key, str(error))
+            self._count_failure(spec.key, spec.template.name, str(error))
             self._store.cross_out(spec.key)
             return
         self._store.intend(machine, begun=True, at=now.wall)
@@ -101,14 +101,21 @@ class Acts:
     def _delete(self, action: Delete) -> None:
         self._provider.delete(action.key)
         if action.failed:
-            self._count_failure(action.key, action.reason)
+            written = {note.machine.key: note.machine for note in self._store.intended()}
+            known = written.get(action.key)
+            self._count_failure(action.key, known.template if known else "", action.reason)
         self._store.cross_out(action.key)
         log.info("machine ended", key=action.key, reason=action.reason, failed=action.failed)
 
-    def _count_failure(self, key: str, reason: str) -> None:
+    def _count_failure(self, key: str, template: str, reason: str) -> None:
+        """Make the key wait, and its template once that has failed more often."""
         FAILED.inc()
         log.warning("machine failed", key=key, reason=reason)
         self._store.set_attempt(failed(self._before(key), key, reason, self._now()))
+        if template:
+            pools = {pool.template: pool for pool in self._records.pools()}
+            pool = pool_failed(pools.get(template), template, reason, self._now())
+            self._records.set_pool(pool)
 
     def _attempt(self, key: str, now: Now, reason: str, *, given_up: bool) -> Attempt:
         before = self._before(key)

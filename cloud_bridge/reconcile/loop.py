@@ -11,6 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from cloud_bridge import status
 from cloud_bridge.plan import plan
 from cloud_bridge.reconcile.acts import Acts
+from cloud_bridge.reconcile.ages import Ages
 from cloud_bridge.reconcile.census import census, remembered
 from cloud_bridge.reconcile.clock import Clock
 from cloud_bridge.reconcile.readiness import Readiness
@@ -62,6 +63,7 @@ class Reconciler:
         self._stop = threading.Event()
         self._again = threading.Event()
         self._readiness = Readiness(self._wake.set, ready)
+        self._ages = Ages()
         acts = Acts(owner, provider, store, records, self._clock.now)
         self._workers = Workers(workers, acts.do, self._wake.set)
         self._told: dict[str, MachinesMessage] = {}
@@ -164,6 +166,7 @@ class Reconciler:
             self._records.approvals(),
             self._records.boots(),
             self._records.heard({row.key for _, row in wanted.rows}, now.wall),
+            self._records.pools(),
         )
 
     def _census(self) -> list[Machine]:
@@ -172,7 +175,7 @@ class Reconciler:
         now = self._clock.now()
         written = self._store.intended()
         elsewhere = self._store.claimed_by_others(self._owner, now.wall)
-        listed = self._provider.list()
+        listed = self._ages.steady(self._provider.list(), now)
         notes = {note.machine.key: note for note in written}
         ours = [machine for machine in listed if machine.ours and machine.phase == "booting"]
         self._readiness.watch(remembered(machine, notes.get(machine.key)) for machine in ours)
@@ -185,6 +188,8 @@ class Reconciler:
             settled = machine.phase in ("booting", "ready") and machine.key not in busy
             if machine.ours and settled and (fresh or became_ready):
                 self._store.intend(machine, begun=True, at=now.wall)
+                if machine.phase == "ready":
+                    self._records.pool_answers(machine.template)
         for phase in PHASES:
             count = sum(machine.ours and machine.phase == phase for machine in machines)
             MACHINES.labels(phase).set(count)

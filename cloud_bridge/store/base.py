@@ -45,6 +45,7 @@ class Store:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})"))
             metadata.create_all(connection)
             found = {column["name"] for column in inspect(connection).get_columns("events")}
+        self._identity = self._look()
         if "journal" not in found:
             raise StoreError(
                 f"database {url!r} is of an earlier version: move it away and start again"
@@ -84,9 +85,33 @@ class Store:
         with self.read() as connection:
             connection.execute(text("SELECT 1"))
 
+    def replaced(self) -> bool:
+        """Return whether the database is not the one that was opened: wiped, or put back.
+
+        Who works on goes on with what is no more. False while it does not answer.
+        """
+        try:
+            return self._look() != self._identity
+        except StoreError:
+            return False
+
     def close(self) -> None:
         """Let go of the connections."""
         self._engine.dispose()
+
+    def _look(self) -> object:
+        """Return what tells this database from one made later in its place."""
+        if self.sqlite:
+            name = self._engine.url.database
+            if not name or name == ":memory:":
+                return None
+            try:
+                found = Path(name).stat()
+            except OSError:
+                return None
+            return found.st_dev, found.st_ino
+        with self.read() as connection:
+            return connection.execute(text("SELECT to_regclass('events')::oid")).scalar()
 
 
 def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:

@@ -11,6 +11,8 @@ from cloud_bridge.types import Attempt, Machine, Wanted
 from edge.contracts.wire import MachinesMessage, WantedMessage
 
 STEPS_KEPT_S = 30 * 86400.0
+CLAIM_LIMIT_S = 120.0
+"""No claim runs longer: one that seems to was made before the clock was set back."""
 
 _wanted = msgspec.json.Decoder(WantedMessage)
 _machines = msgspec.json.Decoder(MachinesMessage)
@@ -85,7 +87,8 @@ class MachineStore:
     def claim(self, key: str, owner: str, now: float, seconds: float) -> bool:
         """Take the key for `seconds`, or keep it; False while another owner holds it."""
         statement = self._store.insert(claims).values(key=key, owner=owner, until=now + seconds)
-        free = (claims.c.owner == owner) | (claims.c.until < now)
+        over = (claims.c.until < now) | (claims.c.until > now + CLAIM_LIMIT_S)
+        free = (claims.c.owner == owner) | over
         with self._store.begin() as connection:
             taken = connection.execute(
                 statement.on_conflict_do_update(
@@ -107,8 +110,9 @@ class MachineStore:
     def claimed_by_others(self, owner: str, now: float) -> frozenset[str]:
         """Return the keys that another reconciler works on."""
         with self._store.read() as connection:
-            others = (claims.c.owner != owner) & (claims.c.until >= now)
-            return frozenset(connection.execute(select(claims.c.key).where(others)).scalars())
+            runs = claims.c.until.between(now, now + CLAIM_LIMIT_S)
+            others = select(claims.c.key).where((claims.c.owner != owner) & runs)
+            return frozenset(connection.execute(others).scalars())
 
     def intend(self, machine: Machine, *, begun: bool, at: float) -> None:
         """Write a machine down: before the provider is asked, and again when it was made."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select, update
 
 from cloud_bridge.store.base import Store
-from cloud_bridge.store.tables import approvals, boots, heard
-from cloud_bridge.types import Approval, ApprovalState, Ask
+from cloud_bridge.store.tables import approvals, boots, heard, pools
+from cloud_bridge.types import Approval, ApprovalState, Ask, Pool
 
 BOOTS_KEPT = 200
 """Of each template: so many tell the 99th percentile and forget last month's host."""
@@ -119,6 +119,23 @@ class RecordStore:
             for template, seconds in rows:
                 found.setdefault(template, []).append(seconds)
         return {template: tuple(seconds) for template, seconds in found.items()}
+
+    def pools(self) -> tuple[Pool, ...]:
+        """Return the templates whose last machine failed."""
+        columns = (pools.c.template, pools.c.failures, pools.c.not_before, pools.c.reason)
+        with self._store.read() as connection:
+            return tuple(Pool(*row) for row in connection.execute(select(*columns)))
+
+    def set_pool(self, pool: Pool) -> None:
+        """Write down that a template's machine failed."""
+        row = {"failures": pool.failures, "not_before": pool.not_before, "reason": pool.reason}
+        with self._store.begin() as connection:
+            connection.execute(self._store.upsert(pools, template=pool.template, **row))
+
+    def pool_answers(self, template: str) -> None:
+        """Note that a machine of the template answered: what failed before is forgotten."""
+        with self._store.begin() as connection:
+            connection.execute(delete(pools).where(pools.c.template == template))
 
     def heard(self, keys: Collection[str], now: float) -> dict[str, float]:
         """Return when each of `keys` was first wanted: now, if never before; forget all others."""

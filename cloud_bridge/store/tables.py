@@ -101,6 +101,16 @@ attempts = Table(
     Column("reason", Text(512), nullable=False),
 )
 
+# Templates whose last machine failed, until one answers.
+pools = Table(
+    "pools",
+    metadata,
+    Column("template", Text(128), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("reason", Text(512), nullable=False),
+)
+
 # Questions to a person about costly machines, and the answers, which are kept to be looked up.
 approvals = Table(
     "approvals",

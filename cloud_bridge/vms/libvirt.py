@@ -125,13 +125,15 @@ class LibvirtProvider:
         self._files.remove(key)
 
     def capacity(self) -> Capacity:
-        """Return the configured limits, or what the host has."""
+        """Return the configured limits, or what the host has and strangers leave of it."""
         try:
             _, memory, cores, *_ = self._connection.get().getInfo()
         except libvirt.libvirtError as error:
             raise VmError(f"libvirt does not tell its host's size: {error}") from error
         limits = self._limits
-        free = max(0, memory - limits.reserve_mib)
+        strangers = (one for one in self.list() if not one.ours and one.phase == "booting")
+        taken = sum(stranger.memory_mib for stranger in strangers)
+        free = max(0, memory - limits.reserve_mib - taken)
         return Capacity(
             min(limits.memory_mib, free) if limits.memory_mib else free,
             limits.boots or cores,

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from cloud_bridge.reconcile.ages import Ages
 from cloud_bridge.reconcile.census import census, remembered
 from cloud_bridge.reconcile.clock import SETTLE_S, Clock
 from cloud_bridge.reconcile.readiness import Readiness
 from cloud_bridge.reconcile.workers import Workers
 from cloud_bridge.store import Intended, MachineStore, Store, StoreError
 from cloud_bridge.types import Action, Attempt, Create, Delete, Forget, Machine
+from edge.contracts.base import Now
 from edge.contracts.wire import MachineReport, MachinesMessage
 from tests.cloud_bridge.cases import SMALL, T0, TEMPLATES, machine, now
 from tests.world.waiting import until
@@ -176,6 +179,49 @@ def test_a_key_is_claimed_by_one_owner_until_its_time_is_over(store: MachineStor
     assert not store.claim("k", "one", T0 + 41, 30)
     store.release("two", "k")
     assert store.claim("k", "one", T0 + 41, 30)
+
+
+def test_a_claim_from_before_the_clock_was_set_back_holds_nobody_up(store: MachineStore) -> None:
+    assert store.claim("k", "dead", T0 + 3600, 30)
+    assert store.claimed_by_others("two", T0) == frozenset()
+    assert store.claim("k", "two", T0, 30)
+
+
+def test_the_age_of_a_boot_does_not_jump_with_the_wall_clock() -> None:
+    ages = Ages()
+    booting = machine(phase="booting", token="t", created=T0 + 100)
+
+    def age(at: float, wall: float) -> float:
+        seen = Now(T0 + wall, at, True)
+        return seen.wall - ages.steady([booting], seen)[0].created
+
+    assert age(at=5.0, wall=105) == pytest.approx(5.0)
+    assert age(at=6.0, wall=3706) == pytest.approx(6.0)
+    assert age(at=7.0, wall=-3493) == pytest.approx(7.0)
+    fresh = Ages()
+    later = Now(T0 - 3600, 50.0, True)
+    (found,) = fresh.steady([booting], later)
+    assert found.created == later.wall, "found again before it was made: it begins now"
+    stranger = machine(ours=False, created=0.0)
+    assert fresh.steady([stranger], later) == [stranger]
+
+
+def test_a_database_that_was_wiped_or_put_back_is_noticed(database: str, tmp_path: Path) -> None:
+    opened = Store(database)
+    assert not opened.replaced()
+    if opened.sqlite:
+        for file in tmp_path.glob("cloud.db*"):
+            file.unlink()
+    else:
+        with opened.begin() as connection:
+            connection.execute(text("DROP SCHEMA public CASCADE"))
+            connection.execute(text("CREATE SCHEMA public"))
+    assert opened.replaced()
+    again = Store(database)
+    assert opened.replaced()
+    assert not again.replaced()
+    opened.close()
+    again.close()
 
 
 def test_rows_come_back_as_they_were_written(store: MachineStore) -> None:
