@@ -55,11 +55,15 @@ class Machine:
     detail: str = ""
 
 
+ABANDONED = "abandoned by"
+"""So begins the reason of a dead letter that a person wants nothing more of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What became of earlier attempts at one key.
 
-    not_before: wall seconds; given_up: a dead letter, left until a person retries it.
+    not_before: wall seconds; given_up: a dead letter, left until a person retries or abandons it.
     """
 
     key: str
@@ -67,6 +71,11 @@ class Attempt:
     not_before: float
     given_up: bool = False
     reason: str = ""
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a person wants nothing more of it."""
+        return self.given_up and self.reason.startswith(ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a person may do on the page besides signing in: begin anew, answer a question."""
+"""What a person may do on the page besides signing in: begin anew, abandon, answer a question."""
 
 import structlog
 from flask import Flask, g, request
@@ -20,15 +20,28 @@ def routes(app: Flask, site: Site) -> None:
         log.info("machine begins anew", key=key[:KEY_LIMIT], user=g.user.name, known=known)
         return site.to(f"/machines?notice={'retry' if known else 'nothing'}")
 
+    @app.post("/machines/<key>/abandon")
+    def abandon(key: str) -> Answer:
+        why = _reason()
+        known = len(key) <= KEY_LIMIT and site.ports.machines.abandon(key, g.user.name, why)
+        log.info(
+            "machine abandoned", key=key[:KEY_LIMIT], user=g.user.name, reason=why, known=known
+        )
+        return site.to(f"/machines?notice={'abandoned' if known else 'nothing'}")
+
     @app.post("/questions/<key>")
     def answer(key: str) -> Answer:
         said = request.form.get("answer", "")
         if said not in ("yes", "no") or len(key) > KEY_LIMIT:
             return site.to("/machines?notice=nothing")
-        reason = " ".join(request.form.get("reason", "").replace("\0", "").split())[:REASON_LIMIT]
         known = site.ports.records.answer(
-            key, yes=said == "yes", who=g.user.name, reason=reason, now=site.ports.wall()
+            key, yes=said == "yes", who=g.user.name, reason=_reason(), now=site.ports.wall()
         )
         log.info("question answered", key=key, user=g.user.name, answer=said, known=known)
         notice = {"yes": "granted", "no": "denied"}[said] if known else "answered"
         return site.to(f"/machines?notice={notice}")
+
+
+def _reason() -> str:
+    """Return what the person wrote, on one line and bounded."""
+    return " ".join(request.form.get("reason", "").replace("\0", "").split())[:REASON_LIMIT]

@@ -115,9 +115,11 @@ def _questions(facts: Facts, say: Say) -> Iterator[Attention]:
 
 def _machines(facts: Facts, say: Say) -> Iterator[Attention]:
     for one in machines(facts, say):
+        if one.abandoned:
+            continue
         if one.retry:
             rank, what = 1, f"A machine was given up after {one.attempts} attempts"
-            todo = "Mend the cause, then let it begin anew."
+            todo = "Mend the cause, then let it begin anew; or abandon it."
         elif one.phase in ("failed", "refused"):
             rank, what = 2, f"A machine was {'refused' if one.phase == 'refused' else 'not made'}"
             todo = "It is tried again by itself; look at the reason if it stays."

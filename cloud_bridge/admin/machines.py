@@ -37,6 +37,7 @@ class Step:
 class MachineView:
     """One machine. late: its meeting has begun and it is not ready; retry: it was given up.
 
+    abandoned: it was given up, and a person wants nothing more of it;
     since: wall seconds of its phase's begin.
     """
 
@@ -54,6 +55,7 @@ class MachineView:
     detail: str
     late: bool
     retry: bool
+    abandoned: bool
     attempts: int
     since: float
     steps: tuple[Step, ...]
@@ -99,7 +101,7 @@ def machines(facts: Facts, say: Say) -> tuple[MachineView, ...]:
     known = _gather(facts)
     attempts = {attempt.key: attempt for attempt in facts.attempts}
     views = [_view(one, attempts.get(one.key), say) for one in known.values()]
-    views.sort(key=lambda view: (not view.retry, -view.since, view.key))
+    views.sort(key=lambda view: (not view.retry or view.abandoned, -view.since, view.key))
     return tuple(views[:SHOWN])
 
 
@@ -147,6 +149,7 @@ def _gather(facts: Facts) -> dict[str, _Known]:
 
 def _view(one: _Known, attempt: Attempt | None, say: Say) -> MachineView:
     given_up = attempt is not None and attempt.given_up
+    abandoned = attempt is not None and attempt.abandoned
     phase = "failed" if given_up else one.phase
     if phase == "dead":
         phase = "failed"
@@ -163,12 +166,13 @@ def _view(one: _Known, attempt: Attempt | None, say: Say) -> MachineView:
         phase=phase,
         tone=tone,
         icon=icon,
-        word="Given up" if given_up else word,
+        word=("Abandoned" if abandoned else "Given up") if given_up else word,
         address=one.address if phase == "ready" else "",
         until=say.moment(one.until),
         detail=(attempt.reason if attempt is not None and phase == "failed" else "") or one.detail,
         late=late,
         retry=given_up,
+        abandoned=abandoned,
         attempts=0 if attempt is None else attempt.attempts,
         since=one.at or one.start,
         steps=_steps(phase, one.steps, say),

@@ -31,6 +31,7 @@ PARTS = {
 NOTICES = {
     "password": "Your password is changed.",
     "retry": "It begins anew as soon as the reconciler looks.",
+    "abandoned": "Abandoned. Nothing more is tried for this meeting.",
     "nothing": "There was nothing to begin anew.",
     "granted": "Granted. The machine is begun in time.",
     "denied": "Denied. There will be no machine.",

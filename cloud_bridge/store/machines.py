@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from cloud_bridge.store.base import Store
 from cloud_bridge.store.tables import attempts, claims, intended, reports, steps, wanted
-from cloud_bridge.types import Attempt, Machine, Wanted
+from cloud_bridge.types import ABANDONED, Attempt, Machine, Wanted
 from edge.contracts.wire import MachinesMessage, WantedMessage
 
 STEPS_KEPT_S = 30 * 86400.0
@@ -83,6 +83,14 @@ class MachineStore:
         with self._store.begin() as connection:
             gone = connection.execute(delete(attempts).where(attempts.c.key == key))
             return bool(gone.rowcount)
+
+    def abandon(self, key: str, who: str, why: str) -> bool:
+        """Note that a person wants nothing more of a dead letter; False when it is none."""
+        reason = f"{ABANDONED} {who[:64]}: {why}" if why else f"{ABANDONED} {who[:64]}"
+        dead = (attempts.c.key == key) & attempts.c.given_up
+        with self._store.begin() as connection:
+            done = connection.execute(update(attempts).where(dead).values(reason=reason[:512]))
+            return bool(done.rowcount)
 
     def claim(self, key: str, owner: str, now: float, seconds: float) -> bool:
         """Take the key for `seconds`, or keep it; False while another owner holds it."""

@@ -190,6 +190,21 @@ def test_forged_forms_change_nothing(office: Office, inside: FlaskClient) -> Non
     assert office.machines.attempts() == []
 
 
+def test_a_dead_letter_is_abandoned_with_who_and_why(office: Office, inside: FlaskClient) -> None:
+    attention(office)
+    path = f"/machines/{key_of(LAB)}/abandon"
+    assert inside.post(path, data={"reason": "x"}).status_code == 403
+    told = {"token": token(inside, "/machines"), "reason": " not\0 needed\n" + "c" * 900}
+    assert inside.post(path, data=told).headers["Location"] == "/machines?notice=abandoned"
+    (attempt,) = office.machines.attempts()
+    assert attempt.abandoned
+    assert attempt.reason.startswith("abandoned by ")
+    assert ": not needed ccc" in attempt.reason
+    assert len(attempt.reason) < 512
+    other = inside.post(f"/machines/{'x' * 99}/abandon", data=told)
+    assert other.headers["Location"] == "/machines?notice=nothing"
+
+
 def test_a_question_is_answered_once_and_by_nobody_else(
     office: Office, inside: FlaskClient
 ) -> None:

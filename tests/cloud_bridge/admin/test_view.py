@@ -140,6 +140,23 @@ def test_a_given_up_machine_can_begin_anew(office: Office) -> None:
     assert not any(one.retry for one in view.running)
 
 
+def test_a_given_up_machine_is_abandoned_by_a_person_and_may_still_begin_anew(
+    office: Office,
+) -> None:
+    attention(office)
+    key = machines_view(office.follower.facts, say(office)).running[0].key
+    assert not office.machines.abandon("another", "ada", "")
+    assert office.machines.abandon(key, "ada", "the meeting takes place without it")
+    office.read()
+    facts = office.follower.facts
+    (one,) = [each for each in machines_view(facts, say(office)).running if each.key == key]
+    assert (one.word, one.abandoned, one.retry) == ("Abandoned", True, True)
+    assert one.detail == "abandoned by ada: the meeting takes place without it"
+    assert not any(key in (matter.href or "") for matter in seen(office).attention)
+    assert office.machines.forget_attempts(key)
+    assert not office.machines.abandon(key, "ada", "")
+
+
 def test_the_fold_goes_on_where_it_stopped_and_reads_nothing_twice(office: Office) -> None:
     well(office)
     office.mono += 60
