@@ -13,7 +13,7 @@ endif
 # Compiled once, beside what else is built, not in the tree: every command and test starts processes.
 export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
 
-.PHONY: help demo test test-openstack check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
+.PHONY: help demo test test-openstack faults check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,10 @@ test: setup wasm-check ## Everything but figures: lint, plugins rebuilt, all tes
 test-openstack: setup ## The provider for OpenStack, on a real one that is brought up for it (minutes)
 	@$(BOOT) nova
 	@ROOMKEEPER_OPENSTACK=1 $(PY) -m pytest tests/cloud_bridge/vms -k openstack --durations 5
+
+faults: setup ## What `make test` leaves out: long faults of machines; WRITE=1 keeps the table of 50 kills
+	@$(PY) -m pytest tests/faults -m long
+	@$(PY) -m tests.faults.machines --kills 50 $(if $(WRITE),--write)
 
 bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMARKS.md
 	@$(PY) -m tests.bench $(if $(WRITE),--write)

@@ -80,14 +80,17 @@ class Running:
         self._command = command
         self._options = options
         self._config = config
-        self.log = config.parent / "{}.log".format("".join((command, *options)))
+        self.log = config.parent / "{}.log".format("".join((command, *options)).replace("/", "-"))
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Self:
+    def _line(self) -> list[str]:
         program = Path(sys.executable).parent / "roomkeeper-cloud"
+        return [str(program), self._command, str(self._config), *self._options]
+
+    def start(self) -> Self:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [str(program), self._command, str(self._config), *self._options],
+                self._line(),
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=log,
@@ -118,6 +121,13 @@ class Running:
             sys.stderr.write(self.log.read_text()[-4000:])
         if self.process is not None and self.process.poll() is None:
             self.kill()
+
+
+class Altered(Running):
+    """`python -m MODULE CONFIG`: the process as a module of the tests runs it."""
+
+    def _line(self) -> list[str]:
+        return [sys.executable, "-m", self._command, str(self._config), *self._options]
 
 
 class Asker:

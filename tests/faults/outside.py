@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+import subprocess
 import threading
 from collections import Counter
 from contextlib import closing
@@ -19,6 +20,7 @@ from tests.world import libvirtd
 
 _events = msgspec.json.Decoder(EventMessage)
 GUEST = re.compile(rb"guest=(roomkeeper-[0-9a-f-]+)")
+MEMORY = re.compile(rb"\0-m\0(?:size=)?(\d+)(k?)")
 
 
 @dataclass(frozen=True)
@@ -62,26 +64,63 @@ def proven(journal: Path) -> str:
 
 def guests(home: Path) -> dict[int, str]:
     """Return the machines that run, by process id, whatever any daemon says of them."""
+    return _named(_lines(home))
+
+
+def pid_of(home: Path, name: str) -> list[int]:
+    """Return the processes of the domain called `name`."""
+    mark = f"guest={name},".encode()
+    return [pid for pid, line in _lines(home).items() if mark in line]
+
+
+def virsh(uri: str, *words: str) -> list[str] | None:
+    """Return what `virsh` prints, word by word; None when it fails or does not answer."""
+    # Asked from outside: an embedded driver in this process would answer in its place.
+    line = ["virsh", "--connect", uri, *words]
+    try:
+        done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout.split() if done.returncode == 0 else None
+
+
+def _named(lines: dict[int, bytes]) -> dict[int, str]:
+    """Return the names of those that are ours."""
+    found = ((pid, GUEST.search(line)) for pid, line in lines.items())
+    return {pid: name.group(1).decode() for pid, name in found if name}
+
+
+def _memory_mib(lines: dict[int, bytes]) -> int:
+    """Return what ours were given together, as their command lines say."""
+    sizes = (MEMORY.search(line) for line in lines.values() if GUEST.search(line))
+    return sum(int(size[1]) // (1024 if size[2] else 1) for size in sizes if size)
+
+
+def _lines(home: Path) -> dict[int, bytes]:
+    """Return the command lines of the guests of the hypervisor in `home`, by process id."""
     found = {}
     for pid in libvirtd.members(home):
         try:
             line = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             continue
-        named = GUEST.search(line)
-        if named and b"qemu-system" in line.split(b"\0")[0]:
-            found[pid] = named.group(1).decode()
+        if b"qemu-system" in line.split(b"\0")[0] and b"guest=" in line:
+            found[pid] = line
     return found
 
 
 @dataclass
 class Watch:
-    """Looks at the processes again and again; `seconds` names machines that ran twice at once."""
+    """Looks at the processes again and again; `seconds` names machines that ran twice at once.
+
+    most_mib: what the machines had together at most.
+    """
 
     home: Path
     period: float = 0.25
     seconds: set[str] = field(default_factory=set)
     looks: int = 0
+    most_mib: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -98,6 +137,8 @@ class Watch:
 
     def _run(self) -> None:
         while not self._stop.wait(self.period):
-            names = Counter(guests(self.home).values())
+            lines = _lines(self.home)
+            names = Counter(_named(lines).values())
             self.seconds |= {name for name, times in names.items() if times > 1}
+            self.most_mib = max(self.most_mib, _memory_mib(lines))
             self.looks += 1

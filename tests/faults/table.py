@@ -17,17 +17,16 @@ from pathlib import Path
 
 import click
 
+from tests.faults.marked import write_between
 from tests.faults.outside import arrivals, proven
 from tests.faults.parts import BY_NAME, PARTS, Part, Recovered
 from tests.faults.world import PERIODS_S, World
 from tests.world.demo import stoppable
-from tests.world.places import ROOT
 from tests.world.probes import SiteError, wait_for
 from tests.world.site import ROOM
 
 RECOVERY_S = 60.0
 CALM_S = (0.2, 2.5)
-BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
 HEAD = (
     "| part | killed | works again when | p50 s | max s | rows | lost | doubled | orphans |",
     "|---|---:|---|---:|---:|---:|---:|---:|---:|",
@@ -164,22 +163,12 @@ def main(kills: int, names: tuple[str, ...], seed: int, write: bool) -> None:
     for problem in problems:
         click.secho(f"PROBLEM {problem}", fg="red")
     if write:
-        _write(lines)
+        write_between("faults", lines)
     sys.exit(0 if not problems and all(result.clean for result in results) else 1)
 
 
 def _show(result: Result) -> None:
     click.echo(result.line())
-
-
-def _write(lines: Sequence[str]) -> None:
-    path = ROOT / "BENCHMARKS.md"
-    text = path.read_text() if path.exists() else "# Benchmarks\n"
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not rest:
-        before, after = text.rstrip("\n") + "\n\n", "\n"
-    path.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n{END}{after}")
 
 
 def _say(who: str, text: str) -> None:

@@ -1,6 +1,5 @@
 """A whole site under load with one meeting, as the killing of its parts needs it."""
 
-import subprocess
 import time
 import urllib.error
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from tests.faults.follower import Follower
 from tests.faults.load import BOARDS, Load
-from tests.faults.outside import Watch, guests
+from tests.faults.outside import Watch, guests, virsh
 from tests.world.probes import SiteError, wait_for
 from tests.world.site import ROOM, Media, Site, Wishes
 
@@ -92,13 +91,7 @@ class World(Site):
 
     def domains(self) -> list[str] | None:
         """Return the machines that the hypervisor lists, None while it does not answer."""
-        # Asked from outside: an embedded driver in this process would answer in its place.
-        line = ["virsh", "--connect", self.hypervisor, "list", "--all", "--name"]
-        try:
-            done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
-        except subprocess.TimeoutExpired:
-            return None
-        return done.stdout.split() if done.returncode == 0 else None
+        return virsh(self.hypervisor, "list", "--all", "--name")
 
     def settle(self, seconds: float) -> int:
         """Return the last row that is durable now, when the service says that it has it."""
