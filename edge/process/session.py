@@ -200,8 +200,8 @@ class Session:
         self._wake()
 
     def _wake(self) -> None:
-        # The connection may end at any time, and its descriptor with it.
-        with contextlib.suppress(OSError):
+        # The connection may end at any time, and its descriptor with it (-1: a ValueError).
+        with contextlib.suppress(OSError, ValueError):
             os.eventfd_write(self._wake_at, 1)
 
     def _deliver_acks(self) -> None:

@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from edge.process.link import PAYLOAD_LIMIT, Broker, Link
+from edge.process.session import Session
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
 
@@ -230,3 +231,10 @@ def test_stop_is_quick_even_when_nobody_is_there() -> None:
     began = time.monotonic()
     lonely.stop()
     assert time.monotonic() - began < 1.0
+
+
+def test_a_session_that_has_ended_may_be_closed_by_who_still_holds_it() -> None:
+    away = Mosquitto().broker
+    session = Session("late", away, None, list, lambda _: None, lambda: None, lambda _: None)
+    assert session.run(threading.Event()) != ""
+    session.close()
