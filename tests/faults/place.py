@@ -144,7 +144,7 @@ class Place:
         self.room = Caller(self.broker.broker)
         self.room.link.start()
         self.watch.start()
-        until(self.well, 60, f"all well: {self.folder}")
+        until(self.well, LONG_S, f"all well: {self.folder}")
 
     def well(self) -> bool:
         """Return whether every part answers and says that it is well."""
@@ -190,15 +190,15 @@ class Place:
 
     def down(self) -> None:
         """End everything, its machines too."""
-        self.watch.stop()
-        if hasattr(self, "room"):
-            self.room.link.stop()
         for each in (*self.reconcilers.values(), self.ingest):
             if each.process is not None and each.process.poll() is None:
                 each.kill()
-        self.broker.__exit__(None, None, None)
         for name in [*(self.listed() or ()), self.strangers_name]:
             virsh(self.libvirtd.uri, "destroy", name)
+        self.broker.__exit__(None, None, None)
+        self.watch.stop()
+        if hasattr(self, "room"):
+            self.room.link.stop()
 
     def _reconciler(self, name: str) -> Running:
         options = ("--instance", name, "--health-port", str(self.ports[name])) if name else ()
