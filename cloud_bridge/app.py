@@ -83,6 +83,7 @@ def image_of(section: TemplateSection) -> Image:
         {str(kind): checksum for kind, checksum in section.checksums.items()},
         section.port,
         section.ready == "serial",
+        section.gpu,
     )
 
 

@@ -46,6 +46,7 @@ class TemplateSection(StrictMessage, frozen=True, forbid_unknown_fields=True):
     grace_s: Seconds = 300.0
     boot_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
     gpus: Annotated[int, Meta(ge=0, le=16)] = 0
+    gpu: Annotated[str, Meta(pattern=r"\A([0-9a-f]{4}:[0-9a-f]{4})?\Z")] = ""
     cost_per_hour: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
     approve_above: Annotated[float, Meta(ge=-1.0, le=1e9)] = -1.0
     egress: Annotated[tuple[Endpoint, ...], Meta(max_length=16)] = ()
@@ -80,6 +81,10 @@ def mistakes(template: TemplateSection) -> Iterator[tuple[str, str]]:
     for key in ("disk_gib", "user_data"):
         if getattr(template, key) and not template.disk:
             yield key, "nothing without a disk"
+    if template.gpu and not template.gpus:
+        yield "gpus", "1 or more with gpu"
+    if template.gpu and template.board == "microvm":
+        yield "board", "q35 with gpu: a microvm has no PCI"
     for kind in template.checksums:
         if not getattr(template, kind):
             yield "checksums", f"checksums of files that are named; {kind} is not"

@@ -9,7 +9,8 @@ from cloud_bridge.types import Create, Machine, Phase
 from cloud_bridge.vms.accel import Accel
 from cloud_bridge.vms.egress import GUEST, endpoints
 from cloud_bridge.vms.files import domain_uuid
-from cloud_bridge.vms.hardware import devices, text
+from cloud_bridge.vms.gpus import Address
+from cloud_bridge.vms.hardware import devices, lent, text
 from cloud_bridge.vms.image import Image, Local
 
 __all__ = ["Host", "Image", "Local", "Tag", "domain_name", "domain_uuid", "domain_xml"]
@@ -114,10 +115,17 @@ def machine_of(tag: Tag, phase: Phase, detail: str = "") -> Machine:
     )
 
 
-def domain_xml(spec: Create, tag: Tag, image: Image, host: Host, local: Local | None = None) -> str:
+def domain_xml(
+    spec: Create,
+    tag: Tag,
+    image: Image,
+    host: Host,
+    local: Local | None = None,
+    gpus: tuple[Address, ...] = (),
+) -> str:
     """Return the domain: no screen, one network that leads where `image.egress` says, or nowhere.
 
-    local: what it has of its own on this host.
+    local: what it has of its own on this host; gpus: the host's devices it gets for itself.
     """
     local = local or Local()
     root = ET.Element("domain", type="kvm" if host.accel == "kvm" else "qemu")
@@ -142,6 +150,7 @@ def domain_xml(spec: Create, tag: Tag, image: Image, host: Host, local: Local | 
     for event in ("on_poweroff", "on_reboot", "on_crash"):
         text(root, event, "destroy")
     devices(root, image, local, host.emulator)
+    lent(root, gpus)
     _network(root, tag, image, local.wire)
     return ET.tostring(root, encoding="unicode")
 

@@ -1,8 +1,10 @@
 """The devices of a machine, as libvirt's XML."""
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from pathlib import Path
 
+from cloud_bridge.vms.gpus import Address
 from cloud_bridge.vms.image import Image, Local
 
 CHANNEL = "ready.0"
@@ -25,6 +27,22 @@ def devices(root: ET.Element, image: Image, local: Local, emulator: str) -> None
         _disk(found, image, local.disk, "qcow2", "vda")
     if local.seed is not None:
         ET.SubElement(_disk(found, image, local.seed, "raw", "vdb"), "readonly")
+
+
+def lent(root: ET.Element, addresses: Iterable[Address]) -> None:
+    """Add devices of the host that the machine has for itself; libvirt binds them to VFIO."""
+    found = root.find("devices")
+    if found is None:
+        found = ET.SubElement(root, "devices")
+    for address in addresses:
+        device = ET.SubElement(found, "hostdev", mode="subsystem", type="pci", managed="yes")
+        parts = {
+            "domain": f"0x{address.domain:04x}",
+            "bus": f"0x{address.bus:02x}",
+            "slot": f"0x{address.slot:02x}",
+            "function": f"0x{address.function:x}",
+        }
+        ET.SubElement(ET.SubElement(device, "source"), "address", parts)
 
 
 def _disk(parent: ET.Element, image: Image, path: Path, kind: str, name: str) -> ET.Element:

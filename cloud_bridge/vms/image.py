@@ -16,7 +16,8 @@ class Image:
     each machine writes to an overlay of it, of `disk_gib` (0: its own size); own_loader: the disk
     starts by itself and there is no kernel; user_data: cloud-init's; checksums: kind of file ->
     SHA-256; port: of the guest, its page or what else it serves; tells: it says READY on a serial
-    line.
+    line; gpu: vendor:product of the host's PCI devices that each machine has for itself, as many
+    as the template has GPUs.
     """
 
     kernel: Path
@@ -31,6 +32,7 @@ class Image:
     checksums: Mapping[str, str] = field(default_factory=dict)
     port: int = 80
     tells: bool = False
+    gpu: str = ""
 
     def files(self) -> dict[str, Path]:
         """Return the files that must be there, by kind."""

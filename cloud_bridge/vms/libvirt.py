@@ -5,8 +5,10 @@ import secrets
 import shutil
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +32,7 @@ from cloud_bridge.vms.domain import (
     tag_xml,
 )
 from cloud_bridge.vms.files import Files
+from cloud_bridge.vms.gpus import pick
 from cloud_bridge.vms.making import Maker
 
 GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
@@ -60,6 +63,7 @@ class LibvirtProvider:
         self._connection = Connection(uri)
         self._files = Files(files or Path(tempfile.gettempdir()) / f"roomkeeper-{owner}")
         self._maker = Maker(self._files)
+        self._lending = threading.Lock()
 
     def ensure(self, spec: Create) -> Machine:
         """Return the machine with spec's key, begun now unless it exists."""
@@ -70,9 +74,13 @@ class LibvirtProvider:
             return machine_of(self._our_tag(held, spec.key), "booting")
         tag = self._new_tag(spec)
         local = self._maker.make(spec, tag.token, tag.port, image)
-        xml = domain_xml(spec, tag, image, self._host(), local)
         try:
-            conn.createXML(xml, 0)
+            with self._lending if image.gpu else nullcontext():
+                gpus = pick(conn, image.gpu, spec.template.gpus) if image.gpu else ()
+                conn.createXML(domain_xml(spec, tag, image, self._host(), local, gpus), 0)
+        except VmError:
+            self._files.remove(spec.key, tag.token)
+            raise
         except libvirt.libvirtError as error:
             self._files.remove(spec.key, tag.token)
             if error.get_error_code() in EXISTS:
