@@ -84,6 +84,9 @@ def image_of(section: TemplateSection) -> Image:
         section.port,
         section.ready == "serial",
         section.gpu,
+        section.priority,
+        section.balloon,
+        section.ksm,
     )
 
 

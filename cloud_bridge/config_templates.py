@@ -47,6 +47,9 @@ class TemplateSection(StrictMessage, frozen=True, forbid_unknown_fields=True):
     boot_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 120.0
     gpus: Annotated[int, Meta(ge=0, le=16)] = 0
     gpu: Annotated[str, Meta(pattern=r"\A([0-9a-f]{4}:[0-9a-f]{4})?\Z")] = ""
+    priority: Annotated[int, Meta(ge=1, le=10)] = 4
+    balloon: bool = False
+    ksm: bool = False
     cost_per_hour: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
     approve_above: Annotated[float, Meta(ge=-1.0, le=1e9)] = -1.0
     egress: Annotated[tuple[Endpoint, ...], Meta(max_length=16)] = ()
@@ -81,13 +84,19 @@ def mistakes(template: TemplateSection) -> Iterator[tuple[str, str]]:
     for key in ("disk_gib", "user_data"):
         if getattr(template, key) and not template.disk:
             yield key, "nothing without a disk"
-    if template.gpu and not template.gpus:
-        yield "gpus", "1 or more with gpu"
-    if template.gpu and template.board == "microvm":
-        yield "board", "q35 with gpu: a microvm has no PCI"
+    yield from _gpu(template)
     for kind in template.checksums:
         if not getattr(template, kind):
             yield "checksums", f"checksums of files that are named; {kind} is not"
+
+
+def _gpu(template: TemplateSection) -> Iterator[tuple[str, str]]:
+    if template.gpu and not template.gpus:
+        yield "gpus", "1 or more with gpu"
+    if template.gpu and template.balloon:
+        yield "balloon", "false with gpu: a device that is lent pins all memory"
+    if template.gpu and template.board == "microvm":
+        yield "board", "q35 with gpu: a microvm has no PCI"
 
 
 def files(template: TemplateSection) -> Iterator[tuple[str, str]]:

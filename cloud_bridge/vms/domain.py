@@ -133,6 +133,8 @@ def domain_xml(
     text(root, "uuid", domain_uuid(spec.key))
     ET.SubElement(ET.SubElement(root, "metadata"), f"{{{NAMESPACE}}}machine", _texts(tag))
     text(root, "memory", str(spec.template.memory_mib), unit="MiB")
+    if not image.ksm:
+        ET.SubElement(ET.SubElement(root, "memoryBacking"), "nosharepages")
     text(root, "vcpu", str(spec.template.vcpus))
     system = ET.SubElement(root, "os")
     text(system, "type", "hvm", arch="x86_64", machine=image.board)

@@ -22,7 +22,11 @@ def devices(root: ET.Element, image: Image, local: Local, emulator: str) -> None
         ET.SubElement(channel, "source", mode="bind", path=str(local.line))
     ET.SubElement(channel, "target", type="virtio", name=CHANNEL)
     ET.SubElement(found, "serial", type="pty")
-    ET.SubElement(found, "memballoon", model="none")
+    if image.balloon:
+        balloon = ET.SubElement(found, "memballoon", model="virtio", freePageReporting="on")
+        _placed(balloon, image)
+    else:
+        ET.SubElement(found, "memballoon", model="none")
     if local.disk is not None:
         _disk(found, image, local.disk, "qcow2", "vda")
     if local.seed is not None:

@@ -17,7 +17,8 @@ class Image:
     starts by itself and there is no kernel; user_data: cloud-init's; checksums: kind of file ->
     SHA-256; port: of the guest, its page or what else it serves; tells: it says READY on a serial
     line; gpu: vendor:product of the host's PCI devices that each machine has for itself, as many
-    as the template has GPUs.
+    as the template has GPUs; priority: so much more processor time than another guest while its
+    lease runs; balloon: memory it frees goes back to the host; ksm: equal pages may be shared.
     """
 
     kernel: Path
@@ -33,6 +34,9 @@ class Image:
     port: int = 80
     tells: bool = False
     gpu: str = ""
+    priority: int = 1
+    balloon: bool = False
+    ksm: bool = False
 
     def files(self) -> dict[str, Path]:
         """Return the files that must be there, by kind."""

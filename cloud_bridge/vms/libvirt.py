@@ -34,6 +34,7 @@ from cloud_bridge.vms.domain import (
 from cloud_bridge.vms.files import Files
 from cloud_bridge.vms.gpus import pick
 from cloud_bridge.vms.making import Maker
+from cloud_bridge.vms.weights import Weights, guests_of
 
 GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
 EXISTS = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_DOM_EXIST)
@@ -64,6 +65,7 @@ class LibvirtProvider:
         self._files = Files(files or Path(tempfile.gettempdir()) / f"roomkeeper-{owner}")
         self._maker = Maker(self._files)
         self._lending = threading.Lock()
+        self._weights = Weights(guests_of)
 
     def ensure(self, spec: Create) -> Machine:
         """Return the machine with spec's key, begun now unless it exists."""
@@ -100,6 +102,7 @@ class LibvirtProvider:
         found = [self._machine(domain) for domain in domains]
         machines = [machine for machine in found if machine is not None]
         self._files.tidy({machine.key for machine in machines})
+        self._weights.forget(machine.token for machine in machines)
         return machines
 
     def renew(self, key: str, until: float) -> None:
@@ -193,7 +196,13 @@ class LibvirtProvider:
         phase: Phase = "booting" if state in RUNNING else "dead"
         if tag is None or tag.owner != self._owner or name != domain_name(tag.key):
             return Machine(name, "", (), "", phase, 0.0, 0.0, memory, ours=False)
+        if phase == "booting":
+            self._weights.weigh(domain, name, tag.token, self._factor(tag))
         return machine_of(tag, phase, "" if phase == "booting" else f"libvirt state {state}")
+
+    def _factor(self, tag: Tag) -> int:
+        image = self._images.get(tag.template)
+        return 1 if image is None or self._clock() >= tag.until else image.priority
 
     def _our_tag(self, domain: "libvirt.virDomain", key: str) -> Tag:
         try:

@@ -1,0 +1,98 @@
+"""A meeting's machine goes before others while its lease runs, and is as all others after it.
+
+libvirt's scheduler weights where the host has cgroups for it, else nice levels where we may set
+them, else nothing, which is said once. Only machines of ours are touched.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libvirt
+import structlog
+
+log = structlog.get_logger()
+
+SHARES = "cpu_shares"
+NORMAL = (1024, 100)
+"""What a weight is when nobody set it: with the first version of cgroups, with the second."""
+STEP = 1.25
+"""So much more time a level of niceness gives."""
+
+
+def nice_level(factor: int) -> int:
+    """Return the level that gives about `factor` times the time of one at level 0."""
+    return -round(math.log(max(1, factor)) / math.log(STEP))
+
+
+def shares(now: int, factor: int) -> int:
+    """Return the weight for `factor`, told from the present one, which may be of another factor."""
+    normal = NORMAL[0] if now % NORMAL[0] == 0 else NORMAL[1]
+    return normal * factor
+
+
+@dataclass
+class Weights:
+    """What was set, by token of the machine. processes: of a domain's name, on this host."""
+
+    processes: Callable[[str], Iterable[int]]
+    _set: dict[str, int] = field(default_factory=dict)
+    _told: bool = False
+
+    def weigh(self, domain: "libvirt.virDomain", name: str, token: str, factor: int) -> None:
+        """Give the machine `factor` times the time of another, 1 for as much; once for each."""
+        if self._set.get(token, 1) == factor:
+            return
+        self._set[token] = factor
+        try:
+            present = domain.schedulerParameters()
+            value = {SHARES: shares(int(present[SHARES]), factor)}
+            domain.setSchedulerParametersFlags(value, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+        except (libvirt.libvirtError, KeyError):
+            if not self._nice(name, nice_level(factor)) and not self._told:
+                self._told = True
+                log.warning("no priority for meetings' machines: no cgroups, no right to nice")
+
+    def forget(self, alive: Iterable[str]) -> None:
+        """Forget machines that are gone."""
+        keep = set(alive)
+        self._set = {token: factor for token, factor in self._set.items() if token in keep}
+
+    def _nice(self, name: str, level: int) -> bool:
+        """Set every thread's level; return whether any could be set."""
+        done = False
+        for pid in self.processes(name):
+            for thread in _threads(pid):
+                try:
+                    os.setpriority(os.PRIO_PROCESS, thread, level)
+                except OSError:  # not ours to set, or it ended
+                    continue
+                done = True
+        return done
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(entry) for entry in os.listdir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+
+
+def guests_of(name: str, proc: Path = Path("/proc")) -> list[int]:
+    """Return the QEMU processes of a domain's name on this host."""
+    mark = f"guest={name}".encode()
+    found = []
+    for entry in proc.iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if not (entry / "exe").readlink().name.startswith("qemu-system"):
+                continue
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if any(word.split(b",")[0] == mark for word in words):
+            found.append(int(entry.name))
+    return found

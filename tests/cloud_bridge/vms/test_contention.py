@@ -1,0 +1,113 @@
+"""Who goes first when the host is busy, and memory that comes back: with real guests."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import libvirt
+import pytest
+
+from cloud_bridge.types import Create, Machine, Template
+from cloud_bridge.vms.answers import answers
+from cloud_bridge.vms.image import Image
+from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
+from cloud_bridge.vms.weights import Weights, guests_of, nice_level, shares
+from tests.cloud_bridge.service import new_key
+from tests.world.libvirtd import Libvirtd
+from tests.world.waiting import until
+
+
+def test_a_factor_becomes_a_level_and_a_weight_and_back() -> None:
+    assert [nice_level(factor) for factor in (0, 1, 2, 4, 10)] == [0, 0, -3, -6, -10]
+    assert (shares(1024, 4), shares(4096, 1), shares(10240, 2)) == (4096, 1024, 2048)
+    assert (shares(100, 4), shares(400, 1), shares(1000, 10)) == (400, 100, 1000)
+
+
+class Host:
+    """A domain on a host with cgroups, as libvirt presents it."""
+
+    def __init__(self, weight: int) -> None:
+        self.weight = weight
+        self.asked = 0
+
+    def schedulerParameters(self) -> dict[str, int]:  # noqa: N802 (libvirt's name)
+        self.asked += 1
+        return {"cpu_shares": self.weight, "vcpu_period": 100000}
+
+    def setSchedulerParametersFlags(  # noqa: N802 (libvirt's name)
+        self, values: dict[str, int], _flags: int
+    ) -> None:
+        self.weight = values["cpu_shares"]
+
+
+@pytest.mark.parametrize("normal", [1024, 100])
+def test_a_weight_is_raised_once_and_restored(normal: int) -> None:
+    host = Host(normal)
+    weights = Weights(lambda _: ())
+    for factor, weight in ((1, normal), (4, 4 * normal), (4, 4 * normal), (1, normal)):
+        weights.weigh(host, "d", "t", factor)  # type: ignore[arg-type]
+        assert host.weight == weight
+    assert host.asked == 2
+    # A reconciler that was started anew finds it raised.
+    host.weight = 4 * normal
+    anew = Weights(lambda _: ())
+    anew.weigh(host, "d", "t", 4)  # type: ignore[arg-type]
+    assert host.weight == 4 * normal
+    anew.forget(())
+    anew.weigh(host, "d", "t", 2)  # type: ignore[arg-type]
+    assert host.weight == 2 * normal
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as made:
+        yield Path(made)
+
+
+def start(provider: LibvirtProvider, template: str, until_: float = 2e9) -> Machine:
+    spec = Create(new_key(), "m@x", ("aurora",), Template(template, 128), until_)
+    machine = provider.ensure(spec)
+    until(lambda: answers(machine, 5.0), 150, "its page")
+    return machine
+
+
+def levels(machine: Machine) -> set[int]:
+    (pid,) = guests_of(f"roomkeeper-{machine.key}")
+    threads = [int(entry) for entry in os.listdir(f"/proc/{pid}/task")]
+    return {os.getpriority(os.PRIO_PROCESS, thread) for thread in threads}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_machine_goes_first_until_its_lease_is_over(
+    libvirtd: Libvirtd, guest: Path, folder: Path
+) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root may raise a process's priority")
+    now = [time.time()]
+    files = guest / "vmlinux", guest / "initramfs"
+    images = {"first": Image(*files, priority=4), "any": Image(*files)}
+    provider = LibvirtProvider(
+        libvirtd.uri, "ours", images, Limits(512, boots=2), lambda: now[0], folder
+    )
+    first = start(provider, "first", now[0] + 60)
+    try:
+        with pytest.raises(libvirt.libvirtError):  # no cgroups here: what follows is the other way
+            libvirt.open(libvirtd.uri).lookupByUUIDString(first.key).schedulerParameters()
+        provider.list()
+        assert levels(first) == {nice_level(4)}
+        other = start(provider, "any", now[0] + 60)
+        provider.list()
+        assert levels(other) == {0}
+        provider.delete(other.key)
+        now[0] += 61
+        provider.list()
+        assert levels(first) == {0}
+        provider.renew(first.key, now[0] + 60)
+        provider.list()
+        assert levels(first) == {nice_level(4)}
+    finally:
+        provider.delete(first.key)
+        provider.close()
