@@ -12,9 +12,23 @@ from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.probe import probe
 from cloud_bridge.admin.site import Options, Ports
 from cloud_bridge.config import CloudConfig, TemplateSection, cloud_of, read_secret
+from cloud_bridge.door import DoorError
+from cloud_bridge.door.front import create_door
+from cloud_bridge.door.server import DoorServer
+from cloud_bridge.door.site import Options as DoorOptions
+from cloud_bridge.door.site import Site as DoorSite
 from cloud_bridge.ingest import Ingest
 from cloud_bridge.reconcile import Reconciler
-from cloud_bridge.store import EventStore, LookStore, MachineStore, RecordStore, Store, UserStore
+from cloud_bridge.store import (
+    DoorStore,
+    EventStore,
+    LookStore,
+    MachineStore,
+    RecordStore,
+    Store,
+    StoreError,
+    UserStore,
+)
 from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms import accel
 from cloud_bridge.vms.base import Limits, Provider, VmError
@@ -187,6 +201,44 @@ class AdminProcess:
         self._follower.stop()
         self._health.stop()
         self._store.close()
+
+
+class DoorProcess:
+    """`roomkeeper-cloud door`: guests' pages and screens, for whoever has a code."""
+
+    def __init__(self, config: CloudConfig) -> None:
+        section = config.door
+        self._store = Store(config.store.url)
+        novnc = Path(section.novnc) if section.novnc else None
+        if novnc is not None and not (novnc / "core" / "rfb.js").is_file():
+            raise DoorError(f'door: no noVNC in {novnc} (core/rfb.js): install it, or novnc = ""')
+        options = DoorOptions(
+            hosts=tuple({*DoorOptions().hosts, section.host, *section.hosts}),
+            zone=ZoneInfo(config.admin.time_zone),
+            tls=section.tls_proxy,
+            novnc=novnc,
+        )
+        self._site = DoorSite(DoorStore(self._store), options, Path(config.admin.theme))
+        self._server = DoorServer(section.host, section.port, lambda: create_door(self._site))
+        self._health = HealthServer(LOOPBACK, config.health.door_port, self._status)
+
+    def start(self) -> None:
+        """Begin to let people in."""
+        self._health.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """End every visit's page and screen; visits go on at the next start."""
+        self._server.stop()
+        self._health.stop()
+        self._store.close()
+
+    def _status(self) -> dict[str, object]:
+        try:
+            self._store.ping()
+        except StoreError as error:
+            return {"ok": False, "trouble": str(error)}
+        return {"ok": True, "trouble": ""}
 
 
 class IngestProcess:

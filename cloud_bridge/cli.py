@@ -98,6 +98,20 @@ def admin(config: Path) -> None:
         raise Failure(str(error)) from error
 
 
+@main.command()
+@CONFIG
+def door(config: Path) -> None:
+    """Let those who meet enter their machines with a code, until SIGTERM or Ctrl-C."""
+    from cloud_bridge.app import DoorProcess  # noqa: PLC0415
+    from cloud_bridge.door import DoorError  # noqa: PLC0415
+
+    settings = _config(config)
+    try:
+        _run("door", settings, DoorProcess)
+    except DoorError as error:
+        raise Failure(str(error)) from error
+
+
 @main.command("admin-password")
 @CONFIG
 def admin_password(config: Path) -> None:

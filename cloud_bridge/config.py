@@ -82,12 +82,23 @@ class AdminSection(_Section, frozen=True):
     streams: Annotated[int, Meta(ge=1, le=64)] = 8
 
 
+class DoorSection(_Section, frozen=True):
+    """The door for those who meet. novnc: the folder of noVNC, "" where there are no screens."""
+
+    host: Name = "127.0.0.1"
+    port: Port = 8091
+    hosts: tuple[Name, ...] = ()
+    tls_proxy: bool = False
+    novnc: str = ""
+
+
 class HealthSection(_Section, frozen=True):
     """Loopback ports of the health pages of each process."""
 
     ingest_port: Port = 9101
     reconcile_port: Port = 9102
     admin_port: Port = 9103
+    door_port: Port = 9104
 
 
 class LogSection(_Section, frozen=True):
@@ -106,6 +117,7 @@ class CloudConfig(_Section, frozen=True):
     provider: ProviderSection = ProviderSection()
     templates: dict[Identifier, TemplateSection] = msgspec.field(default_factory=dict)
     admin: AdminSection = AdminSection()
+    door: DoorSection = DoorSection()
     health: HealthSection = HealthSection()
     log: LogSection = LogSection()
 
@@ -155,6 +167,10 @@ def _ports(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
         yield ("health", "admin_port"), "another port than ingest_port and reconcile_port"
     if config.admin.port in (health.ingest_port, health.reconcile_port, health.admin_port):
         yield ("admin", "port"), "another port than those of [health]"
+    if health.door_port in (health.ingest_port, health.reconcile_port, health.admin_port):
+        yield ("health", "door_port"), "another port than those of the other processes"
+    if config.door.port in (config.admin.port, *msgspec.structs.astuple(health)):
+        yield ("door", "port"), "another port than those of [admin] and [health]"
 
 
 def _files(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
@@ -198,6 +214,7 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
         templates=templates,
         store=StoreSection(url),
         admin=msgspec.structs.replace(config.admin, theme=file(config.admin.theme)),
+        door=msgspec.structs.replace(config.door, novnc=file(config.door.novnc)),
         provider=msgspec.structs.replace(
             config.provider, uri=uri, clouds=clouds, files=file(config.provider.files)
         ),

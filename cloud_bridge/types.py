@@ -37,7 +37,8 @@ class Machine:
     """A machine that exists or is about to.
 
     rooms: for whom it was made; until: end of its lease, wall seconds, grace not included;
-    created: wall seconds; ours: it carries our tag (nothing else is ever touched).
+    created: wall seconds; ours: it carries our tag (nothing else is ever touched); screen: the unix
+    socket of its VNC, "" when it has no screen.
     """
 
     key: str
@@ -53,6 +54,7 @@ class Machine:
     token: str = ""
     ours: bool = True
     detail: str = ""
+    screen: str = ""
 
 
 ABANDONED = "abandoned by"

@@ -15,17 +15,20 @@ for group in wasm homeassistant node nova train; do
   .venv/bin/uv pip compile --group "pyproject.toml:$group" -o "lock/$group.txt" \
     --generate-hashes --no-annotate --no-header --no-emit-index-url --universal --python-version 3.11 --quiet
 done
-# Node-RED, for the figures beside it: hashes, and no address in it.
-npm install --prefix lock/nodered --package-lock-only --omit-lockfile-registry-resolved \
-  --ignore-scripts --no-audit --no-fund
+# Node-RED, for the figures beside it, and the door's noVNC: hashes, and no address in it.
+for folder in nodered novnc; do
+  npm install --prefix "lock/$folder" --package-lock-only --omit-lockfile-registry-resolved \
+    --ignore-scripts --no-audit --no-fund
+done
 .venv/bin/python - <<'END'
 import json
 from pathlib import Path
 
-path = Path("lock/nodered/package-lock.json")
-lock = json.loads(path.read_text())
-for package in lock["packages"].values():
-    package.pop("funding", None)
-    package.pop("deprecated", None)
-path.write_text(json.dumps(lock, indent=2) + "\n")
+for folder in ("nodered", "novnc"):
+    path = Path(f"lock/{folder}/package-lock.json")
+    lock = json.loads(path.read_text())
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+        package.pop("deprecated", None)
+    path.write_text(json.dumps(lock, indent=2) + "\n")
 END

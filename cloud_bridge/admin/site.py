@@ -11,12 +11,12 @@ from flask import Flask, Response, g, redirect, request
 from werkzeug.wrappers import Response as Answer
 
 from cloud_bridge.admin import AdminError, passwords
-from cloud_bridge.admin.brake import Brake
 from cloud_bridge.admin.facts import Facts
 from cloud_bridge.admin.say import Say
 from cloud_bridge.store import LookStore, MachineStore, RecordStore, UserStore
 from cloud_bridge.store.users import Session, User
 from edge.process.web import WebError
+from edge.process.web.brake import Brake
 from edge.process.web.guard import Guard, Pace
 from edge.process.web.pulse import Pulse
 from edge.process.web.stream import Seats

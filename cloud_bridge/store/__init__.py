@@ -1,6 +1,7 @@
 """What the service keeps: SQLite in one file by default, PostgreSQL by URL."""
 
 from cloud_bridge.store.base import Store, StoreError
+from cloud_bridge.store.door import DoorStore, Visit
 from cloud_bridge.store.events import DeadLetter, EventStore, Row, Snapshot
 from cloud_bridge.store.looking import LookStore
 from cloud_bridge.store.machines import Intended, MachineStore
@@ -9,6 +10,7 @@ from cloud_bridge.store.users import UserStore
 
 __all__ = [
     "DeadLetter",
+    "DoorStore",
     "EventStore",
     "Intended",
     "LookStore",
@@ -20,4 +22,5 @@ __all__ = [
     "Store",
     "StoreError",
     "UserStore",
+    "Visit",
 ]

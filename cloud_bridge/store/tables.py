@@ -203,6 +203,26 @@ sessions = Table(
     Column("expires", Float, nullable=False),
 )
 
+# Connect codes that were tried at the door, by their seal: never the code. used: 0 until it was.
+tried_codes = Table(
+    "tried_codes",
+    metadata,
+    Column("seal", Text(64), primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("used", Float, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+# Who may visit which machine: the SHA-256 of what the browser holds, and the machine's own token.
+visits = Table(
+    "visits",
+    metadata,
+    Column("digest", Text(64), primary_key=True),
+    Column("key", KEY, nullable=False),
+    Column("token", Text(64), nullable=False),
+    Column("expires", Float, nullable=False),
+)
+
 reports = Table(
     "reports",
     metadata,

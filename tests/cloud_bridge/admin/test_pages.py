@@ -9,9 +9,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cloud_bridge.admin import passwords
-from cloud_bridge.admin.brake import FREE, Brake
 from cloud_bridge.types import Ask
 from edge.contracts.signals import Meeting, SourceChanged
+from edge.process.web.brake import FREE, Brake
 from tests.world.office import PASSWORD, Office, key_of
 from tests.world.office_scenes import LAB, air, attention, well
 from tests.world.room import meeting

@@ -1,4 +1,4 @@
-"""How often somebody may be wrong at the login."""
+"""How often somebody may be wrong at a login or a door."""
 
 import threading
 from collections.abc import Callable
