@@ -233,6 +233,10 @@ class DoorProcess:
         self._health.stop()
         self._store.close()
 
+    def replaced(self) -> bool:
+        """Return whether its database was wiped or put back under it."""
+        return self._store.replaced()
+
     def _status(self) -> dict[str, object]:
         try:
             self._store.ping()
