@@ -68,12 +68,14 @@ mutate: setup-python ## Change gate, arbiter and policy, and see that a test fai
 wasm: ## Build the shipped plugins, and those of tests and figures, from their sources
 	@$(BOOT) wasm
 	@.venv-wasm/bin/python -m wasm_modules.build
+	@.venv-wasm/bin/python -m cloud_bridge.vms.guest.compile
 	@.venv-wasm/bin/python -m tests.plugins.hostile_build
 	@.venv-wasm/bin/python -m tests.bench.extism.build
 
 wasm-check: ## Rebuild the shipped plugins and compare
 	@$(BOOT) wasm
 	@.venv-wasm/bin/python -m wasm_modules.build --check
+	@.venv-wasm/bin/python -m cloud_bridge.vms.guest.compile --check
 
 schema: setup-python ## Write the JSON Schema of every message
 	@$(PY) -m edge.contracts.schema edge/contracts/schema

@@ -33,11 +33,14 @@ from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms import accel
 from cloud_bridge.vms.base import Limits, Provider, VmError
 from cloud_bridge.vms.checks import Check, Checks
+from cloud_bridge.vms.clones import CloneProvider
+from cloud_bridge.vms.clones.warm import Warmer
 from cloud_bridge.vms.files import Files
 from cloud_bridge.vms.guest.build import build
 from cloud_bridge.vms.guest.kernel import KernelError
 from cloud_bridge.vms.image import Image
 from cloud_bridge.vms.libvirt import LibvirtProvider
+from cloud_bridge.vms.pools import Pools
 from edge.process.health import HealthServer
 from edge.process.link import Broker, Link
 from edge.process.web import WebError
@@ -111,7 +114,7 @@ def checks_of(config: CloudConfig) -> Checks:
 
 
 def limits_of(config: CloudConfig) -> Limits:
-    """Return what machines may take."""
+    """Return what machines may take of this host."""
     section = config.provider
     return Limits(
         section.memory_mib,
@@ -123,15 +126,29 @@ def limits_of(config: CloudConfig) -> Limits:
     )
 
 
-def provider_of(config: CloudConfig) -> Provider:
-    """Return the configured provider; it connects when it is first asked."""
+def clones_of(config: CloudConfig) -> CloneProvider | None:
+    """Return the provider of templates that are copied in memory, None when there are none."""
+    chosen = {n: image_of(each) for n, each in config.templates.items() if each.provider == "clone"}
+    if not chosen:
+        return None
+    folders = Path(config.clones.folder), Path(config.clones.memory)
+    return CloneProvider(*folders, config.name, chosen, limits_of(config))
+
+
+def provider_of(config: CloudConfig, clones: CloneProvider | None = None) -> Provider:
+    """Return the configured provider, or several as one; it connects when it is first asked."""
     cloud = cloud_of(config.provider.uri)
     if cloud is not None:
         return _openstack(config, cloud)
     images = {name: image_of(each) for name, each in config.templates.items()}
     section = config.provider
     files = Path(section.files)
-    return LibvirtProvider(section.uri, config.name, images, limits_of(config), files=files)
+    host = LibvirtProvider(section.uri, config.name, images, limits_of(config), files=files)
+    clones = clones or clones_of(config)
+    if clones is None:
+        return host
+    served = {name: each.provider for name, each in config.templates.items()}
+    return Pools({"libvirt": host, "clone": clones}, served)
 
 
 def _openstack(config: CloudConfig, cloud: str) -> Provider:
@@ -280,7 +297,10 @@ class ReconcileProcess:
         self._store = Store(config.store.url)
         name = f"{config.name}-reconcile{f'-{instance}' if instance else ''}"
         self._link = Link(name, broker_of(config))
-        self._provider = provider_of(config)
+        clones = clones_of(config)
+        self._provider = provider_of(config, clones)
+        sizes = {n: (each.memory_mib, each.vcpus) for n, each in templates_of(config).items()}
+        self._warmer = None if clones is None else Warmer(clones, sizes)
         self._checks = checks_of(config)
         self._reconciler = Reconciler(
             name,
@@ -299,6 +319,8 @@ class ReconcileProcess:
         self._health.start()
         self._link.start()
         self._reconciler.start()
+        if self._warmer is not None:
+            self._warmer.start()
 
     def replaced(self) -> bool:
         """Return whether the database was wiped or put back."""

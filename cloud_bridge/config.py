@@ -69,6 +69,13 @@ class ProviderSection(_Section, frozen=True):
     files: Name = "machine-files"
 
 
+class ClonesSection(_Section, frozen=True):
+    """Machines copied in memory. Folders: of their records and sockets; of what is copied."""
+
+    folder: Name = "clones"
+    memory: Name = "/dev/shm"  # noqa: S108 (memory that is a folder is what it is for)
+
+
 class AdminSection(_Section, frozen=True):
     """The page for those who look after the rooms. theme is the folder of the design system."""
 
@@ -115,6 +122,7 @@ class CloudConfig(_Section, frozen=True):
     broker: BrokerSection = BrokerSection()
     store: StoreSection = StoreSection()
     provider: ProviderSection = ProviderSection()
+    clones: ClonesSection = ClonesSection()
     templates: dict[Identifier, TemplateSection] = msgspec.field(default_factory=dict)
     admin: AdminSection = AdminSection()
     door: DoorSection = DoorSection()
@@ -154,6 +162,8 @@ def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
         for name, template in config.templates.items():
             if template.egress:
                 yield ("templates", name, "egress"), "[]: in OpenStack security_groups say it"
+            if template.provider == "clone":
+                yield ("templates", name, "provider"), "libvirt, as [provider] uri is an OpenStack"
     yield from _ports(config)
     if config.admin.time_zone not in available_timezones():
         yield ("admin", "time_zone"), "a name of the time zone database, such as Europe/Berlin"
@@ -213,6 +223,7 @@ def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
         broker=broker,
         templates=templates,
         store=StoreSection(url),
+        clones=ClonesSection(file(config.clones.folder), file(config.clones.memory)),
         admin=msgspec.structs.replace(config.admin, theme=file(config.admin.theme)),
         door=msgspec.structs.replace(config.door, novnc=file(config.door.novnc)),
         provider=msgspec.structs.replace(

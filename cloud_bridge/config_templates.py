@@ -29,6 +29,7 @@ class TemplateSection(StrictMessage, frozen=True, forbid_unknown_fields=True):
     loader starts.
     """
 
+    provider: Literal["libvirt", "clone"] = "libvirt"
     memory_mib: Annotated[int, Meta(ge=64, le=1_048_576)] = 128
     vcpus: Annotated[int, Meta(ge=1, le=64)] = 1
     board: Literal["microvm", "q35"] = "microvm"
@@ -85,6 +86,7 @@ def mistakes(template: TemplateSection) -> Iterator[tuple[str, str]]:
         if getattr(template, key) and not template.disk:
             yield key, "nothing without a disk"
     yield from _gpu(template)
+    yield from _of_copies(template)
     for kind in template.checksums:
         if not getattr(template, kind):
             yield "checksums", f"checksums of files that are named; {kind} is not"
@@ -97,6 +99,16 @@ def _gpu(template: TemplateSection) -> Iterator[tuple[str, str]]:
         yield "balloon", "false with gpu: a device that is lent pins all memory"
     if template.gpu and template.board == "microvm":
         yield "board", "q35 with gpu: a microvm has no PCI"
+
+
+def _of_copies(template: TemplateSection) -> Iterator[tuple[str, str]]:
+    if template.provider != "clone":
+        return
+    for key in ("disk", "gpus", "egress", "balloon", "ksm"):
+        if getattr(template, key):
+            yield key, 'nothing for a template whose provider is "clone"'
+    if template.ready == "serial":
+        yield "ready", '"page", "http" or "tcp" for a template whose provider is "clone"'
 
 
 def files(template: TemplateSection) -> Iterator[tuple[str, str]]:

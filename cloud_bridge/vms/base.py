@@ -1,5 +1,6 @@
 """The interface every provider of machines has, and the root of what it raises."""
 
+import socket
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,17 @@ class Limits:
     vcpus: int = 0
     gpus: int = 0
     per_owner: int = 0
+
+    def on(self, memory_mib: int, cores: int, taken_mib: int = 0) -> Capacity:
+        """Return what may run on a host of that size, of which strangers have taken some."""
+        free = max(0, memory_mib - self.reserve_mib - taken_mib)
+        return Capacity(
+            min(self.memory_mib, free) if self.memory_mib else free,
+            self.boots or cores,
+            self.vcpus,
+            self.gpus,
+            self.per_owner,
+        )
 
 
 class VmError(Exception):
@@ -63,3 +75,10 @@ class Provider(Protocol):
     def close(self) -> None:
         """Let go of connections; machines live on."""
         ...
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on; should it be taken meanwhile, QEMU says so."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -159,19 +159,29 @@ def domain_xml(
 
 def command_line(tag: Tag, host: Host, image: Image) -> str:
     """Return the kernel's command line; what people wrote is percent-encoded and bounded."""
+    words = [*kernel_words(host), *(f"rk.{name}={text}" for name, text in told_of(tag).items())]
+    words += image.append.split()
+    hosts = {each.host: each.inside for each in endpoints(image.egress)}
+    if hosts:
+        words.append("rk.hosts=" + ",".join(f"{at}={host}" for host, at in hosts.items()))
+    return " ".join(words)
+
+
+def told_of(tag: Tag) -> dict[str, str]:
+    """Return what a guest is told of itself, percent-encoded and bounded."""
+    told = {"key": tag.key, "token": tag.token, "room": tag.rooms[0], "meeting": tag.meeting}
+    return {name: quote(text, safe="")[:200] for name, text in told.items()}
+
+
+def kernel_words(host: Host) -> list[str]:
+    """Return what every guest's kernel is told."""
     words = ["console=ttyS0", "quiet", "panic=-1", "no_timer_check", "random.trust_cpu=on"]
     words += ["cryptomgr.notests", "ipv6.disable=1"]
     if host.accel == "tcg":
         words += ["nokaslr", "mitigations=off", "tsc=reliable"]
     if host.tsc_khz:
         words.append(f"tsc_early_khz={host.tsc_khz}")
-    told = {"key": tag.key, "token": tag.token, "room": tag.rooms[0], "meeting": tag.meeting}
-    words += [f"rk.{name}={quote(text, safe='')[:200]}" for name, text in told.items()]
-    words += image.append.split()
-    hosts = {each.host: each.inside for each in endpoints(image.egress)}
-    if hosts:
-        words.append("rk.hosts=" + ",".join(f"{at}={host}" for host, at in hosts.items()))
-    return " ".join(words)
+    return words
 
 
 def _network(root: ET.Element, tag: Tag, image: Image, wire: Path | None) -> None:

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -16,7 +15,7 @@ import libvirt
 
 from cloud_bridge.types import Capacity, Create, Machine, Phase
 from cloud_bridge.vms import accel
-from cloud_bridge.vms.base import Limits, VmError, VmRefusedError
+from cloud_bridge.vms.base import Limits, VmError, VmRefusedError, free_port
 from cloud_bridge.vms.connection import Connection, prepare_embed
 from cloud_bridge.vms.domain import (
     NAMESPACE,
@@ -141,17 +140,9 @@ class LibvirtProvider:
             _, memory, cores, *_ = self._connection.get().getInfo()
         except libvirt.libvirtError as error:
             raise VmError(f"libvirt does not tell its host's size: {error}") from error
-        limits = self._limits
         strangers = (one for one in self.list() if not one.ours and one.phase == "booting")
         taken = sum(stranger.memory_mib for stranger in strangers)
-        free = max(0, memory - limits.reserve_mib - taken)
-        return Capacity(
-            min(limits.memory_mib, free) if limits.memory_mib else free,
-            limits.boots or cores,
-            limits.vcpus,
-            limits.gpus,
-            limits.per_owner,
-        )
+        return self._limits.on(memory, cores, taken)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -182,7 +173,7 @@ class LibvirtProvider:
             self._clock(),
             spec.template.grace_s,
             spec.template.memory_mib,
-            _free_port(),
+            free_port(),
             secrets.token_hex(16),
         )
 
@@ -231,10 +222,3 @@ def _tag(domain: "libvirt.virDomain") -> Tag | None:
             return None
         raise
     return read_tag(text)
-
-
-def _free_port() -> int:
-    """Return a loopback port nobody listens on; should it be taken meanwhile, QEMU says so."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])

@@ -41,6 +41,8 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert config.store.url == f"sqlite:///{tmp_path}/cloud.db"
     assert config.provider.uri == f"qemu:///embed?root={tmp_path}/machines"
     assert config.templates["small"].kernel == f"{tmp_path}/guest/vmlinux"
+    assert config.clones.folder == f"{tmp_path}/clones"
+    assert config.clones.memory == "/dev/shm"
     other = '[store]\nurl = "postgresql+psycopg://u@h/d"\n[provider]\nuri = "qemu:///system"\n'
     config = load(tmp_path, other + MINIMAL)
     assert config.store.url == "postgresql+psycopg://u@h/d"
@@ -74,6 +76,10 @@ def test_openstacks_credentials_are_read_by_their_owner_alone(tmp_path: Path) ->
         ('[templates.small]\nkernel = "k"\n', "kernel and initramfs together"),
         ('[templates.small]\nkernel = "k"\ninitramfs = "i"\n', "a file that exists"),
         ('[templates."Big One"]\n', "templates"),
+        ('[templates.small]\nprovider = "qemu"\n', "provider"),
+        ('[templates.small]\nprovider = "clone"\ngpus = 1\n', "gpus"),
+        ('[templates.small]\nprovider = "clone"\negress = ["a.b:1"]\n', "egress"),
+        ('[templates.small]\nprovider = "clone"\nready = "serial"\n', "ready"),
         ('[templates.small]\negress = "git.example.org:443"\n', "egress"),
         ('[templates.small]\negress = ["git.example.org"]\n', "egress"),
         ('[templates.small]\negress = ["*:443"]\n', "egress"),

@@ -44,7 +44,7 @@ def build(out: Path, kernel: Kernel | None = None, busybox: Path | None = None) 
 def initramfs(kernel: Kernel, busybox: Path) -> bytes:
     """Return the guest's root file system, the same bytes for the same kernel and busybox."""
     order = list(_load_order(kernel))
-    init = files("cloud_bridge.vms.guest").joinpath("init.sh").read_bytes()
+    own = files("cloud_bridge.vms.guest")
     entries = [cpio.directory(name) for name in FOLDERS]
     entries.append(cpio.character("dev/console", 5, 1))
     entries.append(cpio.character("dev/null", 1, 3))
@@ -53,7 +53,8 @@ def initramfs(kernel: Kernel, busybox: Path) -> bytes:
     entries += [cpio.regular(f"modules/{path.name}", path.read_bytes()) for path in order]
     names = "".join(f"{path.name}\n" for path in order)
     entries.append(cpio.regular("modules/order", names.encode()))
-    entries.append(cpio.regular("init", init, 0o755))
+    for name, source in (("init", "init.sh"), ("page", "page.sh"), ("bin/agent", "agent")):
+        entries.append(cpio.regular(name, own.joinpath(source).read_bytes(), 0o755))
     return cpio.archive(entries)
 
 

@@ -11,6 +11,7 @@ for word in $line; do
     rk.token=*) token=${word#*=} ;;
     rk.room=*) room=${word#*=} ;;
     rk.meeting=*) meeting=${word#*=} ;;
+    rk.wait) wait=1 ;;
     rk.hosts=*) hosts=${word#*=} ;;
   esac
 done
@@ -27,11 +28,16 @@ echo "127.0.0.1 localhost" > /etc/hosts
 for pair in $(IFS=,; set -f; printf '%s\n' $hosts); do
   echo "${pair%%=*} ${pair#*=}" >> /etc/hosts
 done
-printf '%s %s\n' "$key" "$token" > /www/ready
-cat > /www/index.html <<PAGE
-<!doctype html><html lang="en"><meta charset="utf-8"><title>Room $room</title>
-<h1>Machine of room $room</h1><p>Meeting <code>$meeting</code></p><p>Key <code>$key</code></p></html>
-PAGE
+if [ "$wait" ]; then
+  httpd -h /www -p 80
+  mount -t sysfs sys /sys
+  while :; do
+    for port in /dev/vport*; do agent "$port"; done
+    sleep 1
+  done
+fi
+set -- "$key" "$token" "$room" "$meeting"
+. /page
 httpd -h /www -p 80
 read -r uptime _ < /proc/uptime
 # Waits for a listener, so it must not hold up anything; said again for who listens later.

@@ -46,7 +46,7 @@ class Case:
     memory_mib: int = 512
     boots: int = 2
     answers: Callable[[Machine], bool] = answers
-    boot_s: float = 60.0
+    boot_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)

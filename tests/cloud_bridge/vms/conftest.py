@@ -4,11 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cloud_bridge.vms import case_libvirt, case_openstack
+from tests.cloud_bridge.vms import case_clones, case_libvirt, case_openstack
 from tests.cloud_bridge.vms.case import Case, Closable, Entry
 from tests.world.openstack.stack import Stack
 
-ENTRIES: dict[str, Entry] = {**case_libvirt.ENTRIES, **case_openstack.ENTRIES}
+ENTRIES: dict[str, Entry] = {
+    **case_clones.ENTRIES,
+    **case_libvirt.ENTRIES,
+    **case_openstack.ENTRIES,
+}
 
 
 # Of the session, so that pytest goes through all modules with one case before the next: once the

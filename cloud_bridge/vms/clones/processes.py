@@ -1,0 +1,91 @@
+"""The processes that run machines: known by the name and the sockets on their command line."""
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from cloud_bridge.vms.base import VmError
+from cloud_bridge.vms.clones.command import NO_NEW_PRIVILEGES, escaped
+
+GONE_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A QEMU whose sockets are in our folder. key: the name of its sockets."""
+
+    pid: int
+    key: str
+
+
+def running(folder: Path) -> list[Running]:
+    """Return every QEMU whose monitor is in `folder`."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            key = _key(int(entry.name), folder)
+            if key:
+                found.append(Running(int(entry.name), key))
+    return found
+
+
+def _key(pid: int, folder: Path) -> str:
+    """Return the key that a process runs in `folder`, "" when it is none of them."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    if b"-qmp" not in words:
+        return ""
+    monitor = words[words.index(b"-qmp") + 1]
+    before, _, after = monitor.partition(f"unix:{escaped(folder)}/".encode())
+    name = after.partition(b".qmp,")[0].decode(errors="replace")
+    return "" if before or "/" in name else name
+
+
+def start(command: list[str], log: Path) -> None:
+    """Start a QEMU that outlives us; raise VmError with what it says when it does not start.
+
+    It goes into the background by itself once its sockets are there.
+    """
+    try:
+        with log.open("wb") as said:
+            done = subprocess.run(
+                [*NO_NEW_PRIVILEGES, *command, "-daemonize"],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+                timeout=60,
+                check=False,
+            )
+        text = "" if done.returncode == 0 else log.read_text(errors="replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise VmError(f"QEMU does not start: {error}") from error
+    if done.returncode != 0:
+        raise VmError(f"QEMU does not start: {text.strip()[-500:]}")
+
+
+def end(one: Running, folder: Path) -> None:
+    """Kill a machine's process and return when it has gone; nothing happens when it had."""
+    try:
+        handle = os.pidfd_open(one.pid)
+    except ProcessLookupError:
+        return
+    except OSError as error:
+        raise VmError(f"machine {one.key}: its process {one.pid}: {error}") from error
+    try:
+        if _key(one.pid, folder) != one.key:  # its number is another's by now
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if not select.select([handle], [], [], GONE_S)[0]:
+            raise VmError(f"machine {one.key}: its process {one.pid} does not end")
+    except OSError as error:
+        raise VmError(f"machine {one.key}: its process {one.pid}: {error}") from error
+    finally:
+        os.close(handle)
