@@ -4,15 +4,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 from typing import Literal
 
 import structlog
-from paho.mqtt.client import MQTTMessage, topic_matches_sub
+from paho.mqtt.client import topic_matches_sub
 from prometheus_client import Counter
 
 from edge.contracts.topics import PAYLOAD_LIMIT
 from edge.process.backoff import Backoff
+from edge.process.packets import Message
 from edge.process.session import Broker, OnAck, Session
 
 __all__ = ["PAYLOAD_LIMIT", "Broker", "Link"]
@@ -34,6 +34,7 @@ REFUSED = Counter(
     "roomkeeper_mqtt_refused", "Subscriptions and publishes a broker refused.", ["link", "what"]
 )
 
+TOPICS_KEPT = 4096
 STABLE_S = 5.0
 """A connection that lived this long ended by new misfortune: the next wait is short again."""
 
@@ -43,7 +44,6 @@ OnUp = Callable[[], None]
 Reading = Callable[[], AbstractContextManager[None]]
 
 
-@lru_cache(maxsize=4096)
 def _matches(topic_filter: str, topic: str) -> bool:
     wild = "+" in topic_filter or "#" in topic_filter
     return wild and topic_matches_sub(topic_filter, topic)
@@ -78,6 +78,7 @@ class Link:
         # A label look-up per message costs as much as handing the message on.
         self._counts = {what: MESSAGES.labels(name, what) for what in OUTCOMES}
         self._handlers: dict[str, tuple[int, tuple[Handler, ...]]] = {}
+        self._known: dict[str, tuple[Handler, ...]] = {}
         self._lock = threading.Lock()
         self._session: Session | None = None
         self._stop = threading.Event()
@@ -112,7 +113,8 @@ class Link:
         with self._lock:
             known_qos, handlers = self._handlers.get(topic_filter, (0, ()))
             changed = {topic_filter: (max(qos, known_qos), (*handlers, handler))}
-            self._handlers = {**self._handlers, **changed}
+            # What was found before is found anew; who is at it has the old one in hand.
+            self._handlers, self._known = {**self._handlers, **changed}, {}
             session = self._session
         if session is not None:
             session.subscribe(topic_filter, max(qos, known_qos))
@@ -208,25 +210,38 @@ class Link:
             except Exception:
                 log.exception("on_health failed", link=self.name)
 
-    def _dispatch(self, message: MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
+    def _dispatch(self, message: Message) -> None:
+        topic, payload, retained = message
+        if not topic:
             self._counts["failed"].inc()
             return
-        if len(message.payload) > self._payload_limit:
+        if len(payload) > self._payload_limit:
             self._counts["too_large"].inc()
             return
         outcome = "unwanted"
-        for topic_filter, (_, handlers) in self._handlers.items():
-            if topic_filter == topic or _matches(topic_filter, topic):
-                for handler in handlers:
-                    outcome = self._call(handler, topic, message)
+        for handler in self._hearers(topic):
+            outcome = self._call(handler, topic, payload, retained)
         self._counts[outcome].inc()
 
-    def _call(self, handler: Handler, topic: str, message: MQTTMessage) -> str:
+    def _hearers(self, topic: str) -> tuple[Handler, ...]:
+        """Return who hears of a topic; kept, as devices speak of the same again and again."""
+        known = self._known
+        found = known.get(topic)
+        if found is None:
+            hearers = [
+                handlers
+                for topic_filter, (_, handlers) in self._handlers.items()
+                if topic_filter == topic or _matches(topic_filter, topic)
+            ]
+            found = tuple(handler for handlers in hearers for handler in handlers)
+            if len(known) >= TOPICS_KEPT:
+                known.clear()
+            known[topic] = found
+        return found
+
+    def _call(self, handler: Handler, topic: str, payload: bytes, retained: bool) -> str:
         try:
-            handler(topic, bytes(message.payload), message.retain)
+            handler(topic, payload, retained)
         except Exception:
             log.exception("message handler failed", link=self.name, topic=topic)
             return "failed"

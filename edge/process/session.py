@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.process.packets import Message
 from edge.process.sock import Buffered
 
 log = structlog.get_logger()
@@ -26,8 +27,8 @@ CONNECT_TIMEOUT_S = 3.0
 LOOP_S = 0.5
 CLOSE_S = 0.5
 QUEUE_LIMIT = 1000
-READ_AT_ONCE = 256
-"""Messages taken before what they caused is written."""
+READ_AT_ONCE = 64
+"""Messages taken before what they caused is done and written."""
 PACKET_LIMIT = 16 * 1024 * 1024
 """Bytes of the largest packet the broker may send at all; it drops larger ones for us."""
 
@@ -46,7 +47,7 @@ class Broker:
 
 
 OnAck = Callable[[int], None]
-OnMessage = Callable[[paho.MQTTMessage], None]
+OnMessage = Callable[[Message], None]
 
 
 def _connect_properties() -> Properties:
@@ -117,7 +118,8 @@ class Session:
         self._client.on_subscribe = self._subscribed
         self._client.on_disconnect = self._disconnected
         self._client.on_publish = self._published
-        self._client.on_message = lambda _client, _userdata, message: on_message(message)
+        self._client.on_message = self._received
+        self._on_message = on_message
 
     def run(self, stop: threading.Event) -> str:
         """Connect and serve until the connection ends or `stop` is set; return why it ended."""
@@ -180,9 +182,16 @@ class Session:
 
     def _read(self, sock: Buffered) -> MQTTErrorCode:
         for _ in range(READ_AT_ONCE):
-            code = self._client.loop_read()
-            if code != paho.MQTT_ERR_SUCCESS or not sock.pending():
+            # Between two packets: paho holds no half of one.
+            message = None if self._client._in_packet["command"] else sock.next_message()
+            if message is not None:
+                # Whether the broker lives, paho knows by what it reads itself.
+                self._client._last_msg_in = time.monotonic()
+                self._on_message(message)
+            elif (code := self._client.loop_read()) != paho.MQTT_ERR_SUCCESS:
                 return code
+            if not sock.pending():
+                break
         return paho.MQTT_ERR_SUCCESS
 
     def _flush(self) -> None:
@@ -290,6 +299,16 @@ class Session:
     ) -> None:
         self.up = False
         self.reason = self.reason or f"the connection ended: {reason}"
+
+    def _received(
+        self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage
+    ) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            # One that nobody can have subscribed to; an empty name says as much.
+            topic = ""
+        self._on_message(Message(topic, bytes(message.payload), message.retain))
 
     def _published(
         self,

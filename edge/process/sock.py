@@ -3,6 +3,8 @@
 import contextlib
 import socket
 
+from edge.process.packets import Message, read_message
+
 CHUNK = 64 * 1024
 
 
@@ -32,6 +34,14 @@ class Buffered:
             self._at += len(piece)
             return piece
         return self._raw.recv(size)
+
+    def next_message(self) -> Message | None:
+        """Return a message that stands whole in memory; None when what is next is another thing."""
+        found = read_message(self._held, self._at)
+        if found is None:
+            return None
+        message, self._at = found
+        return message
 
     def send(self, data: bytes | bytearray) -> int:
         """Return how much the system took."""
