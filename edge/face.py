@@ -90,8 +90,9 @@ class Face:
 
     def watch(self, decision: Decision | None) -> None:
         """Runs on the loop's thread after each step; never blocks."""
-        self._recent.keep(decision)
-        self._pulse.beat()
+        if self._server is not None:
+            self._recent.keep(decision)
+            self._pulse.beat()
 
     def start(self) -> None:
         """Serve."""

@@ -21,6 +21,8 @@ OVERWRITTEN = Counter("roomkeeper_levels_overwritten", "Unread levels replaced b
 UNCHANGED = Counter("roomkeeper_levels_unchanged", "Levels dropped because they said nothing new")
 
 EDGE_LIMIT = 20_000
+CROWD = 128
+"""Edges at which whoever can let its sender wait should: answers queue behind them."""
 EDGES_IN_A_ROW = 64
 THIN_S = 1.0
 REFRESH_S = 5.0
@@ -80,6 +82,11 @@ class Inbox:
             if not (self._closed or self._edges or ripe_at <= now or now >= until):
                 self._changed.wait(min(until, ripe_at, now + 60.0) - now)
 
+    def wait_for_room(self, seconds: float) -> None:
+        """Return when there is no crowd of edges any more, or after `seconds`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._edges) < CROWD, seconds)
+
     def wake(self) -> None:
         """Let whoever waits look anew."""
         with self._changed:
@@ -93,7 +100,7 @@ class Inbox:
                 # A flood of edges delays levels, but never makes them go stale.
                 if self._edges and self._in_a_row < EDGES_IN_A_ROW:
                     self._in_a_row += 1
-                    if len(self._edges) == EDGE_LIMIT:
+                    if len(self._edges) in (CROWD, EDGE_LIMIT):
                         self._changed.notify_all()
                     return self._edges.popleft()
                 self._in_a_row = 0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from time import perf_counter
 from typing import Protocol
 
 import msgspec
@@ -25,7 +26,7 @@ from edge.decide.core import CoreState, Outcome
 from edge.decide.events import Call
 from edge.decide.step import Core
 from edge.handout import Handout
-from edge.inbox import Inbox
+from edge.inbox import CROWD, Inbox
 
 log = structlog.get_logger()
 STEPS = Histogram(
@@ -41,6 +42,8 @@ IDLE_S = 30.0
 FAILED_S = 1.0
 STEPS_IN_A_ROW = 64
 """Steps taken at one go at most: plugins wait for their end, and who offers has work of its own."""
+CROWD_S = 1.0
+"""How long who gathers waits at most: a loop that hangs must not silence a connection."""
 TICK_S = 0.005
 """A wake-up is never asked for sooner: a pure part that errs cannot make the loop spin."""
 
@@ -139,7 +142,7 @@ class Loop:
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Take what this thread offers inside together, at the end."""
+        """Take what this thread offers inside together, at the end; wait while it is too much."""
         this = threading.get_ident()
         self._gathering.add(this)
         try:
@@ -148,6 +151,8 @@ class Loop:
             self._gathering.discard(this)
             if self._running:
                 self._serve()
+            if self._inbox.edges >= CROWD:
+                self._inbox.wait_for_room(CROWD_S)
 
     def _serve(self) -> None:
         """Take what waits here and now, unless somebody is at it."""
@@ -229,8 +234,9 @@ class Loop:
         signal = decode_signal(body)
         self._sequence += 1
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
-        with STEPS.time():
-            self.state, outcome = self.core.step(self.state, signal, ident, now)
+        began = perf_counter()
+        self.state, outcome = self.core.step(self.state, signal, ident, now)
+        STEPS.observe(perf_counter() - began)
         _counted(type(signal)).inc()
         rows = [("signal", ident, now, body)]
         if outcome.decision is not None:

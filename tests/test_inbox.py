@@ -1,6 +1,8 @@
 """The inbox: no edge is lost, a level is its latest, and nobody waits for ever."""
 
+import math
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ from edge.contracts.signals import (
     SoundMeasured,
     Woke,
 )
-from edge.inbox import Inbox, near
+from edge.inbox import CROWD, Inbox, near
 from tests.world.waiting import until
 
 
@@ -225,3 +227,28 @@ def test_whatever_is_posted_edges_all_come_and_levels_at_most_once_a_second(stor
             last[item.source] = item
     found += [s for s in taken(inbox, clock) if isinstance(s, MotionChanged)]
     assert found == sent
+
+
+def test_who_brings_a_crowd_waits_until_there_is_room_again():
+    inbox = Inbox(time.monotonic)
+    for number in range(CROWD + 5):
+        inbox.post(MotionChanged(f"pir{number}", True))
+    waiting = threading.Thread(target=inbox.wait_for_room, args=(30.0,))
+    waiting.start()
+    for _ in range(5):
+        assert inbox.take(-math.inf) is not None
+    assert inbox.edges == CROWD
+    assert waiting.is_alive()
+    assert inbox.take(-math.inf) is not None
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_who_brings_a_crowd_waits_no_longer_than_it_says_and_not_for_a_closed_inbox():
+    inbox = Inbox(time.monotonic)
+    for number in range(CROWD):
+        inbox.post(MotionChanged(f"pir{number}", True))
+    inbox.wait_for_room(0.01)
+    assert inbox.edges == CROWD
+    inbox.close()
+    inbox.wait_for_room(60.0)

@@ -12,8 +12,9 @@ from prometheus_client import Counter
 
 from edge.contracts.topics import PAYLOAD_LIMIT
 from edge.process.backoff import Backoff
+from edge.process.client import Broker
 from edge.process.packets import Message
-from edge.process.session import Broker, OnAck, Session
+from edge.process.session import OnAck, Session
 
 __all__ = ["PAYLOAD_LIMIT", "Broker", "Link"]
 

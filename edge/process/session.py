@@ -8,76 +8,28 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.process.client import Broker, connect_properties, make_client
 from edge.process.packets import Message
 from edge.process.sock import Buffered
 
 log = structlog.get_logger()
 
 KEEPALIVE_S = 10
-CONNECT_TIMEOUT_S = 3.0
 LOOP_S = 0.5
 CLOSE_S = 0.5
-QUEUE_LIMIT = 1000
 READ_AT_ONCE = 64
 """Messages taken before what they caused is done and written."""
-PACKET_LIMIT = 16 * 1024 * 1024
-"""Bytes of the largest packet the broker may send at all; it drops larger ones for us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where a broker is and how to prove who we are. ca, cert, key: paths of PEM files or ""."""
-
-    host: str
-    port: int
-    username: str = ""
-    password: str = ""
-    ca: str = ""
-    cert: str = ""
-    key: str = ""
-
 
 OnAck = Callable[[int], None]
 OnMessage = Callable[[Message], None]
-
-
-def _connect_properties() -> Properties:
-    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.MaximumPacketSize = PACKET_LIMIT
-    return properties
-
-
-def _buffer(client: paho.Client, _userdata: object, sock: object) -> None:
-    # Paho reads a message in three pieces, each a call that gives up the interpreter's lock.
-    client._sock = Buffered(sock)  # type: ignore[arg-type]
-
-
-def _client(name: str, broker: Broker, will: tuple[str, bytes] | None) -> paho.Client:
-    client = paho.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=name,
-        protocol=paho.MQTTv5,
-        reconnect_on_failure=False,
-    )
-    client.connect_timeout = CONNECT_TIMEOUT_S
-    client.max_queued_messages_set(QUEUE_LIMIT)
-    client.on_socket_open = _buffer
-    if broker.username:
-        client.username_pw_set(broker.username, broker.password or None)
-    if broker.ca or broker.cert:
-        client.tls_set(broker.ca or None, broker.cert or None, broker.key or None)
-    if will is not None:
-        client.will_set(will[0], will[1], qos=1, retain=True)
-    return client
 
 
 class Session:
@@ -111,7 +63,7 @@ class Session:
         self._acked: deque[tuple[int, int]] = deque()
         self._inside = threading.Lock()
         self._wake_at = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._client = _client(name, broker, will)
+        self._client = make_client(name, broker, will)
         # Present so that paho never writes on its own where a message is handed to it.
         self._client.on_socket_register_write = lambda *_: None
         self._client.on_connect = self._connected
@@ -129,7 +81,7 @@ class Session:
                 self._broker.port,
                 keepalive=KEEPALIVE_S,
                 clean_start=True,
-                properties=_connect_properties(),
+                properties=connect_properties(),
             )
             return self._serve(stop)
         except (OSError, ValueError) as error:
@@ -186,7 +138,7 @@ class Session:
             message = None if self._client._in_packet["command"] else sock.next_message()
             if message is not None:
                 # Whether the broker lives, paho knows by what it reads itself.
-                self._client._last_msg_in = time.monotonic()
+                self._client._last_bytes_received = time.monotonic()
                 self._on_message(message)
             elif (code := self._client.loop_read()) != paho.MQTT_ERR_SUCCESS:
                 return code
@@ -300,9 +252,7 @@ class Session:
         self.up = False
         self.reason = self.reason or f"the connection ended: {reason}"
 
-    def _received(
-        self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage
-    ) -> None:
+    def _received(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         try:
             topic = message.topic
         except UnicodeDecodeError:
