@@ -153,6 +153,21 @@ def test_a_given_up_machine_begins_anew_by_hand(browser: Browser, office: Office
         assert office.machines.attempts() == []
 
 
+def test_a_given_up_machine_is_abandoned_with_a_reason(browser: Browser, office: Office) -> None:
+    attention(office)
+    office.serve()
+    with page_of(browser, f"{office.address}/login", DESK) as page:
+        enter(page).goto(f"{office.address}/machines")
+        page.fill(".answer input[name=reason]", "the demo is off")
+        page.click("button:has-text('Abandon')")
+        page.wait_for_selector("[role=status]:has-text('Abandoned.')")
+        page.wait_for_selector("text=/abandoned by \\w+: the demo is off/")
+        page.wait_for_selector("button:has-text('Begin anew')")
+        assert page.locator("button:has-text('Abandon')").count() == 0
+    (attempt,) = office.machines.attempts()
+    assert attempt.abandoned
+
+
 def test_a_page_that_lost_its_service_says_so_and_recovers(
     browser: Browser, office: Office
 ) -> None:
