@@ -1,6 +1,7 @@
 """roomkeeper-cloud: run the service's processes, check them, and look at the machines."""
 
 import re
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -133,13 +134,24 @@ def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Proces
     except (StoreError, OSError) as error:
         raise Failure(str(error)) from error
     running.start()
-    try:
+    replaced = threading.Event()
+
+    def look() -> None:
         while not stopping.wait(LOOK_S):
             if running.replaced():
                 # Rooms say again what they want to who connects anew, not to who stayed.
-                raise Failure("the database was replaced: ends, to begin with the new one")
+                replaced.set()
+                stopping.set()
+
+    # A database that does not answer holds it for as long as it likes.
+    threading.Thread(target=look, name="database", daemon=True).start()
+    try:
+        while not stopping.wait(3600.0):
+            continue
     finally:
         running.stop()
+    if replaced.is_set():
+        raise Failure("the database was replaced: ends, to begin with the new one")
 
 
 @main.command()
