@@ -6,16 +6,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from cloud_bridge.vms.base import VmError
 from cloud_bridge.vms.clones.lines import Lines
 from cloud_bridge.vms.domain import Tag, domain_uuid, told_of
+
+log = structlog.get_logger()
 
 SEED_BYTES = 64
 ANSWER = re.compile(
     r"(?:renewed|who) machine-id=([0-9a-f]*) hostname=([a-z0-9-]*|\(none\)) host-key=([0-9a-f]{16})"
     r" time=(\d{1,20}) uuid=([0-9a-f-]{36})"
 )
-DRIFT_S = 2.0
+DRIFT_S, TURNS = 1.0, 3
+"""How far its clock may be from ours, and how often it is told to get there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,16 @@ def wish(tag: Tag, wall: float) -> str:
 
 def renew(agent: Lines, tag: Tag, clock: Callable[[], float] = time.time) -> Self:
     """Make the guest the machine of `tag`; raise VmError unless it says that it is."""
-    agent.send(wish(tag, clock()))
-    became = read(agent)
-    if (became.machine_id, became.hostname) != (machine_id(tag), hostname(tag)):
-        raise VmError(f"machine {tag.key}: its guest took itself for {became.machine_id!r}")
-    if abs(became.wall - clock()) > DRIFT_S:
-        raise VmError(f"machine {tag.key}: its guest's clock is at {became.wall:.0f} s")
+    for _ in range(TURNS):
+        agent.send(wish(tag, clock()))
+        became = read(agent)
+        if (became.machine_id, became.hostname) != (machine_id(tag), hostname(tag)):
+            raise VmError(f"machine {tag.key}: its guest took itself for {became.machine_id!r}")
+        # On a busy host the time is old when it is taken on: said again, it is not.
+        late = clock() - became.wall
+        if abs(late) <= DRIFT_S:
+            return became
+    log.warning("a guest's clock is late", key=tag.key, seconds=round(late, 1))
     return became
 
 
