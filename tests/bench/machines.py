@@ -53,6 +53,7 @@ def raw_command(machine: Machine, board: str, guest: Path) -> list[str]:
     kind = accel.best(EMULATOR)
     host = Host(kind, EMULATOR, accel.tsc_khz() if kind == "tcg" else 0)
     tag = Tag("", machine.key, "m", ("a",), "small", 0.0, 0.0, 0.0, 128, 0, machine.token)
+    image = Image(guest / "vmlinux", guest / "initramfs")
     bus = "device" if board == "microvm" else "pci"
     speed = "tcg,tb-size=32" if kind == "tcg" else "kvm"
     port = machine.address.split(":")[1]
@@ -60,7 +61,7 @@ def raw_command(machine: Machine, board: str, guest: Path) -> list[str]:
         *(EMULATOR, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-M", board, "-accel", speed, "-cpu", "max", "-m", "128", "-smp", "1"),
         *("-kernel", str(guest / "vmlinux"), "-initrd", str(guest / "initramfs")),
-        *("-append", command_line(tag, host), "-device", f"virtio-serial-{bus}"),
+        *("-append", command_line(tag, host, image), "-device", f"virtio-serial-{bus}"),
         *("-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:80"),
         *("-device", f"virtio-net-{bus},netdev=n" + ("" if board == "microvm" else ",romfile=")),
         *("-chardev", "pty,id=c", "-device", "isa-serial,chardev=c"),
