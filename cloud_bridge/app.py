@@ -7,11 +7,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cloud_bridge.admin import AdminError, passwords
+from cloud_bridge.admin.facts import ImageFile
 from cloud_bridge.admin.follow import Follower
 from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.probe import probe
 from cloud_bridge.admin.site import Options, Ports
 from cloud_bridge.config import CloudConfig, TemplateSection, cloud_of, read_secret
+from cloud_bridge.config_templates import changed_at
 from cloud_bridge.door import DoorError
 from cloud_bridge.door.front import create_door
 from cloud_bridge.door.server import DoorServer
@@ -166,6 +168,15 @@ def _openstack(config: CloudConfig, cloud: str) -> Provider:
     return OpenStackProvider(place, config.name, kinds, limits_of(config))
 
 
+def images_of(config: CloudConfig) -> tuple[ImageFile, ...]:
+    """Return how old each template's files are now."""
+    if config.provider.uri.startswith("openstack:"):
+        return ()  # they are the cloud's
+    return tuple(
+        ImageFile(name, changed_at(each), each.old_days) for name, each in config.templates.items()
+    )
+
+
 class AdminProcess:
     """`roomkeeper-cloud admin`; at its first start it prints a one-time password, once."""
 
@@ -176,7 +187,9 @@ class AdminProcess:
         machines, records = MachineStore(self._store), RecordStore(self._store)
         pulse = Pulse()
         ports = {"ingest": config.health.ingest_port, "reconciler": config.health.reconcile_port}
-        self._follower = Follower(looks, machines, records, pulse, lambda: probe(ports))
+        self._follower = Follower(
+            looks, machines, records, pulse, lambda: probe(ports), images=lambda: images_of(config)
+        )
         options = Options(
             hosts=tuple({*Options().hosts, section.host, *section.hosts}),
             zone=ZoneInfo(section.time_zone),

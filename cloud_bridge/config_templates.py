@@ -1,6 +1,5 @@
 """[templates.NAME]: what a machine is made of, and what is wrong with it beyond its types."""
 
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -134,13 +133,9 @@ def absolute(template: TemplateSection, folder: Path, guest: Path) -> TemplateSe
 
 
 def changed_at(template: TemplateSection) -> float:
-    """Return when the oldest of its files was made, wall seconds; 0 when none is there."""
-    times = []
-    for kind in KINDS:
-        try:
-            found = Path(getattr(template, kind) or "/dev/null").stat()
-        except OSError:
-            continue
-        if stat.S_ISREG(found.st_mode):
-            times.append(found.st_mtime)
-    return min(times, default=0.0)
+    """Return when the oldest of its files was made, wall seconds; 0 when one is missing."""
+    try:
+        return min(Path(path).stat().st_mtime for kind, path in files(template)
+                   if path and kind in KINDS)  # fmt: skip
+    except (OSError, ValueError):
+        return 0.0

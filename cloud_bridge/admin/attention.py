@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cloud_bridge.admin.facts import Facts
+from cloud_bridge.admin.images import images_view
 from cloud_bridge.admin.live import Live
 from cloud_bridge.admin.machines import machines
 from cloud_bridge.admin.questions import questions_view
@@ -45,6 +46,7 @@ def attention(facts: Facts, say: Say) -> Iterator[Attention]:
             yield from _room(live, online[live.room], say)
     yield from _questions(facts, say)
     yield from _machines(facts, say)
+    yield from _images(facts, say)
     recent = [letter for letter in facts.dead if letter.at > say.now - LETTERS_S]
     if recent:
         yield Attention(
@@ -132,4 +134,19 @@ def _machines(facts: Facts, say: Say) -> Iterator[Attention]:
         yield Attention(
             rank, "poor" if rank == 1 else "fair", "machine", one.rooms, what + detail, todo,
             one.since, say.age(one.since), f"/machines#m-{one.key}", "See it",
+        )  # fmt: skip
+
+
+def _images(facts: Facts, say: Say) -> Iterator[Attention]:
+    for one in images_view(facts, say):
+        if one.missing:
+            what = "A file of this template is missing: its machines cannot be made"
+            todo = "Put it where [templates] says, or make the small guest: roomkeeper-cloud image."
+        elif one.old:
+            what, todo = "This template's image is old", "Make it anew, and correct its checksum."
+        else:
+            continue
+        yield Attention(
+            1 if one.missing else 3, one.tone, one.icon, one.template, what, todo,
+            one.since, one.age, f"/machines#i-{one.template}", "See it",
         )  # fmt: skip

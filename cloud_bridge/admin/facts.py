@@ -23,6 +23,18 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageFile:
+    """What a template's machines are made of. made: its oldest file, wall seconds, 0: not there.
+
+    old_days: it should not be older, 0: any.
+    """
+
+    template: str
+    made: float
+    old_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """read: wall seconds of the last good reading, 0 before the first.
 
@@ -42,3 +54,4 @@ class Facts:
     dead: tuple[DeadRow, ...] = ()
     questions: tuple[Question, ...] = ()
     parts: tuple[Part, ...] = ()
+    images: tuple[ImageFile, ...] = ()

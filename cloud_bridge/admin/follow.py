@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Gauge
 
-from cloud_bridge.admin.facts import Facts, Part
+from cloud_bridge.admin.facts import Facts, ImageFile, Part
 from cloud_bridge.admin.live import Live, decode_live, fold
 from cloud_bridge.store import LookStore, MachineStore, RecordStore, StoreError
 from cloud_bridge.store.looking import RoomRow
@@ -40,6 +40,7 @@ class Follower:
         probe: Probe,
         wall: Callable[[], float] = time.time,
         mono: Callable[[], float] = time.monotonic,
+        images: Callable[[], tuple[ImageFile, ...]] = tuple,
     ) -> None:
         self._looks = looks
         self._machines = machines
@@ -48,6 +49,7 @@ class Follower:
         self._probe = probe
         self._wall = wall
         self._mono = mono
+        self._images = images
         self._live: dict[str, Live] = {}
         self._kept: dict[str, int] = {}
         self._begun = False
@@ -93,7 +95,8 @@ class Follower:
             more = False
         if self._mono() - self._probe_at >= PROBE_S:
             self._probe_at = self._mono()
-            self._facts = replace(self._facts, parts=self._since(self._probe()))
+            parts, images = self._since(self._probe()), self._images()
+            self._facts = replace(self._facts, parts=parts, images=images)
         if replace(self._facts, read=before.read) != before or not before.read:
             self._pulse.beat()
         return more
@@ -138,6 +141,7 @@ class Follower:
             dead=self._looks.dead(),
             questions=tuple(self._records.questions()),
             parts=self._facts.parts,
+            images=self._facts.images,
         )
         self._keep()
         return total > 0

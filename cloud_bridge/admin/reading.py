@@ -7,6 +7,7 @@ from flask import Flask, Response, g, request
 from werkzeug.wrappers import Response as Answer
 
 from cloud_bridge.admin import csvfile, passwords
+from cloud_bridge.admin.images import images_view
 from cloud_bridge.admin.machines import machines_view
 from cloud_bridge.admin.meetings import meetings_view
 from cloud_bridge.admin.questions import questions_view
@@ -24,7 +25,7 @@ CHECK_S = 5.0
 PARTS = {
     "overview": ("nav", "head", "attention", "rooms"),
     "meetings": ("nav", "meetings"),
-    "machines": ("nav", "questions", "machines"),
+    "machines": ("nav", "questions", "machines", "images"),
     "audit": ("nav", "trail", "answers"),
 }
 """Page -> the parts of it that its event stream renews."""
@@ -113,6 +114,7 @@ def values(site: Site, page: str) -> dict[str, object]:
     elif page == "machines":
         found["m"] = machines_view(facts, say)
         found["q"] = questions_view(facts, say)
+        found["images"] = images_view(facts, say)
     elif page == "audit":
         found["t"] = _trail(site, ROWS)
         found["q"] = questions_view(facts, say)

@@ -11,7 +11,7 @@ import msgspec
 from flask.testing import FlaskClient
 
 from cloud_bridge.admin import passwords
-from cloud_bridge.admin.facts import Part
+from cloud_bridge.admin.facts import ImageFile, Part
 from cloud_bridge.admin.follow import Follower
 from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.site import Options, Ports
@@ -144,6 +144,7 @@ class Office:
         self.records = RecordStore(self.store)
         self.pulse = Pulse()
         self.parts = WELL
+        self.images: tuple[ImageFile, ...] = ()
         self.follower = Follower(
             self.looks,
             self.machines,
@@ -152,6 +153,7 @@ class Office:
             lambda: self.parts,
             self.time,
             self.clock,
+            lambda: self.images,
         )
         zone = ZoneInfo("Europe/Berlin")
         ports = Ports(

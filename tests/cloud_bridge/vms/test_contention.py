@@ -11,10 +11,13 @@ import pytest
 
 from cloud_bridge.types import Create, Machine, Template
 from cloud_bridge.vms.answers import answers
+from cloud_bridge.vms.guest import cpio
+from cloud_bridge.vms.guest.kernel import find
 from cloud_bridge.vms.image import Image
 from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
 from cloud_bridge.vms.weights import Weights, guests_of, nice_level, shares
 from tests.cloud_bridge.service import new_key
+from tests.cloud_bridge.vms.probe import probe, run
 from tests.world.libvirtd import Libvirtd
 from tests.world.waiting import until
 
@@ -66,8 +69,10 @@ def folder() -> Iterator[Path]:
         yield Path(made)
 
 
-def start(provider: LibvirtProvider, template: str, until_: float = 2e9) -> Machine:
-    spec = Create(new_key(), "m@x", ("aurora",), Template(template, 128), until_)
+def start(
+    provider: LibvirtProvider, template: str, until_: float = 2e9, memory_mib: int = 128
+) -> Machine:
+    spec = Create(new_key(), "m@x", ("aurora",), Template(template, memory_mib), until_)
     machine = provider.ensure(spec)
     until(lambda: answers(machine, 5.0), 150, "its page")
     return machine
@@ -110,4 +115,34 @@ def test_a_machine_goes_first_until_its_lease_is_over(
         assert levels(first) == {nice_level(4)}
     finally:
         provider.delete(first.key)
+        provider.close()
+
+
+def resident_mib(machine: Machine) -> int:
+    (pid,) = guests_of(f"roomkeeper-{machine.key}")
+    fields = Path(f"/proc/{pid}/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGESIZE") >> 20
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_memory_that_a_guest_frees_comes_back(
+    libvirtd: Libvirtd, guest: Path, folder: Path
+) -> None:
+    module = find().modules / "kernel/drivers/virtio/virtio_balloon.ko"
+    more = [cpio.regular("balloon.ko", module.read_bytes())]
+    initramfs = probe(guest / "initramfs", folder / "probe", more)
+    image = Image(guest / "vmlinux", initramfs, balloon=True)
+    provider = LibvirtProvider(
+        libvirtd.uri, "ours", {"small": image}, Limits(1024, boots=2), files=folder / "f"
+    )
+    machine = start(provider, "small", memory_mib=256)
+    try:
+        assert run(machine, "insmod /balloon.ko && echo in") == "in\n"
+        run(machine, "dd if=/dev/zero of=/filled bs=1M count=100; echo done")
+        filled = resident_mib(machine)
+        run(machine, "rm /filled")
+        until(lambda: resident_mib(machine) < filled - 50, 90, "memory given back")
+    finally:
+        provider.delete(machine.key)
         provider.close()
