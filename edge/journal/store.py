@@ -153,8 +153,8 @@ class Store:
             if chain:
                 db.executemany(_INSERT_CHAIN, chain)
                 db.executemany(_INSERT_PAYLOAD, payloads)
-                db.execute(_SET, ("head_seq", new_head.seq))
-                db.execute(_SET, ("head_hash", new_head.hash))
+                head_now = (("head_seq", new_head.seq), ("head_hash", new_head.hash))
+                db.executemany(_SET, head_now)
             if batch.cursor is not None:
                 db.execute(_SET, ("cursor", batch.cursor))
             if batch.snapshot is not None:

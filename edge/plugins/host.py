@@ -27,6 +27,9 @@ Post = Callable[[Signal], None]
 STACK = 2 * 1024 * 1024
 SWITCH_S = 0.0005
 """How long a busy thread may keep the interpreter's lock from a guest that ended, seconds."""
+PREPARE_AFTER_S = 0.001
+"""How long others are busy with an answer: to make the next instance would take the interpreter's
+lock from whoever makes the answer durable."""
 LARGE = 512 * 1024
 """Bytes of a module from which on it is compiled beside the others, not before them."""
 
@@ -144,11 +147,22 @@ class PluginHost:
             box.close()
 
     def _wait(self, box: Sandbox) -> bool:
+        """Return once there is something to do; False: to end."""
+        if not self._rest(box, PREPARE_AFTER_S):
+            for runner in self._runners.values():
+                if not runner.quarantined:
+                    runner.prepare()
+            self._rest(box, None)
+        return not self._stopping
+
+    def _rest(self, box: Sandbox, seconds: float | None) -> bool:
         with self._changed:
             if not self._due():
                 box.timer.rest()
-            self._changed.wait_for(lambda: self._stopping or self._arrived or self._due())
-            return not self._stopping
+            ends = self._changed.wait_for(
+                lambda: self._stopping or self._arrived or self._due(), seconds
+            )
+            return bool(ends)
 
     def _due(self) -> bool:
         return any(self._waiting[name] and r.answers for name, r in self._runners.items())
@@ -253,12 +267,11 @@ class PluginHost:
                 self._loader.replace(runner.plugin, runner.quarantined)
         else:
             ended = self._mono()
-            CALLS.labels(name, "answered").inc()
             version, said = runner.plugin.manifest.state, runner.said(ended)
             self._post(
                 PluginAnswered(f"plugin:{name}", ids, output.commands, output.state, version, said)
             )
-            runner.prepare()
+            CALLS.labels(name, "answered").inc()
         SECONDS.labels(name).observe(ended - begun)
 
     def _fail(self, runner: Runner, ids: tuple[str, ...], reason: str) -> None:
