@@ -15,6 +15,7 @@ class Answers:
     """Counts of one burst. sent: set messages that went out; seconds: until the last answer.
 
     failed: answered with the word that the plugin could not (its deadline, on a busy machine).
+    processor_s: processor time of who answered, where that is known.
     """
 
     answered: int
@@ -23,6 +24,7 @@ class Answers:
     seconds: float
     sent: int = 0
     failed: int = 0
+    processor_s: float = 0.0
 
     @property
     def rate(self) -> float:

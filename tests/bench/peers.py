@@ -47,6 +47,7 @@ from tests.bench._peers import (
 )
 from tests.bench._room import quantile, running, tell, write_room
 from tests.bench.chain import disk, milliseconds
+from tests.bench.site import seconds_used
 from tests.world.mosquitto import Mosquitto
 from tests.world.probes import wait_for
 
@@ -137,10 +138,12 @@ def burst_of_ours(broker: Mosquitto, link: Link, asker: Asker, folder: Path) -> 
     """A room of its own, so that what its lamp did before does not count."""
     folder.mkdir()
     config, health = write_peer_room(folder, broker.port)
-    with running(config, health):
+    with running(config, health) as room:
         asker.count()
+        before = seconds_used(room.pid)
         began = send(link, OURS)
         found = Answers.in_journal(folder / "room.journal", BURST, began, QUIET_S)
+        found.processor_s = seconds_used(room.pid) - before
         asker.wait_for(BURST, 0.2)
         found.sent = len(asker.heard)
         # The last edge was "no motion"; the gate lets the lamp change 600 times a minute.
@@ -168,6 +171,8 @@ def tell_bursts(found: dict[str, list[Answers]]) -> None:
         if name == OURS:
             failed = max(a.failed for a in runs)
             tell(f"{name}, burst of {BURST:,}: answered that the plugin failed", failed, "edges")
+            least = min(a.processor_s for a in runs) / BURST * 1e6
+            tell(f"{name}, burst of {BURST:,}: own processor time", least, "us/edge")
         tell(f"{name}, burst of {BURST:,}: doubled", max(a.doubled for a in runs), "edges")
         tell(f"{name}, burst of {BURST:,}: set messages", worst.sent, "messages")
         tell(f"{name}, burst of {BURST:,}", rates[name], "edges/s", *beside)
