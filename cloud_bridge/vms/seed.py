@@ -18,8 +18,9 @@ NO_USER_DATA = b"#cloud-config\n{}\n"
 def seed(spec: Create, key: str, token: str, user_data: Path | None) -> bytes:
     """Return the volume: user-data as it stands in the file, what is told in its meta-data.
 
-    The file may begin with "## template: jinja" and use {{ ds.meta_data.roomkeeper.room }},
-    meeting, title ("" unless the room's policy lets it out), key, token and rooms. Raises OSError.
+    It may begin with "## template: jinja" and use {{ ds.meta_data.roomkeeper.room | tojson }},
+    meeting, title ("" unless the room's policy lets it out), key, token and rooms. Raises OSError,
+    also where `tojson` is missing.
     """
     told = {
         "room": spec.rooms[0],
@@ -37,9 +38,22 @@ def seed(spec: Create, key: str, token: str, user_data: Path | None) -> bytes:
             data = file.read(USER_DATA_MAX + 1)
         if len(data) > USER_DATA_MAX:
             raise OSError(f"{user_data} is longer than {USER_DATA_MAX} bytes")
+        if careless := _careless(data):
+            raise OSError(
+                f"{user_data}: {careless} lets a title add commands: end it with | tojson"
+            )
     # JSON is YAML as well, and leaves nothing to be broken out of.
     text = json.dumps(meta, indent=1, sort_keys=True).encode() + b"\n"
     return iso({"META-DATA": text, "USER-DATA": data}, LABEL)
+
+
+def _careless(data: bytes) -> str:
+    """Return a place where what people wrote would stand between YAML's lines as it is, or ""."""
+    for part in data.split(b"{{")[1:]:
+        inner = part.partition(b"}}")[0]
+        if b"roomkeeper." in inner and b"tojson" not in inner:
+            return f"{{{{{inner.decode(errors='replace')[:80]}}}}}"
+    return ""
 
 
 def _bounded(value: object) -> object:

@@ -114,6 +114,32 @@ def test_a_title_stays_a_text_however_it_is_written(title: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "fine"),
+    [
+        ("a: {{ ds.meta_data.roomkeeper.title | tojson }}", True),
+        ("a: {{ [ds.meta_data.roomkeeper.key, 'x'] | join(' ') | tojson }}", True),
+        ("a: {{ v1.local_hostname }}", True),
+        ('a: "{{ ds.meta_data.roomkeeper.title }}"', False),
+        (
+            "a: {{ roomkeeper.title | tojson }}\nb: {{ ds.meta_data.roomkeeper.room }}",
+            False,
+        ),
+        ("a: {{ ds.meta_data\n.roomkeeper.title | upper }}", False),
+    ],
+)
+def test_a_file_that_lets_a_title_add_commands_is_refused(
+    tmp_path: Path, text: str, fine: bool
+) -> None:
+    file = tmp_path / "user-data"
+    file.write_text(f"## template: jinja\n#cloud-config\n{text}\n")
+    if fine:
+        assert text.encode() in seed(spec(), KEY, "token", file)
+    else:
+        with pytest.raises(OSError, match="lets a title add commands"):
+            seed(spec(), KEY, "token", file)
+
+
 def test_the_key_of_a_machine_is_no_path(tmp_path: Path) -> None:
     files = Files(tmp_path)
     for key in ("../x", "", "/etc", new_key() + "/.."):
