@@ -69,6 +69,16 @@ class Caller(Asker):
         """Return whether none of these is told to exist."""
         return all(self.phase(key) in ("gone", "") for key in keys)
 
+    def detail(self, key: str) -> str:
+        """Return what was told last of a machine, in words."""
+        report = self.report(key)
+        return "" if report is None else report.detail
+
+    def lease(self, key: str) -> float:
+        """Return the end of a machine's lease as it was told last, wall seconds."""
+        report = self.report(key)
+        return 0.0 if report is None else report.until
+
     def _again(self) -> None:
         if self.version:
             self.want(*self.wishes.values())

@@ -68,7 +68,7 @@ def test_a_meeting_moved_after_its_start_keeps_its_machine(place: Place) -> None
     machine = place.one(meeting.key)
     moved = wish(meeting.key, start=1200.0, seconds=3600.0)
     place.room.say(moved)
-    until(lambda: (told := place.room.report(meeting.key)) and told.until == moved.end, LONG_S)
+    until(lambda: place.room.lease(meeting.key) == moved.end, LONG_S)
     assert place.one(meeting.key) == machine != 0
     assert place.orphans(meeting.key) == []
     cleared(place)

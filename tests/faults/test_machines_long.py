@@ -11,8 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,6 @@ from cloud_bridge.vms.guest import cpio
 from tests.cloud_bridge.service import ROOT, Altered, Running
 from tests.faults.place import LONG_S, Place, cleared, wish
 from tests.world.libvirtd import Libvirtd
-from tests.world.postgres import Postgres
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
@@ -49,33 +46,6 @@ def quiet(folder: Path, boot_s: float) -> str:
     return QUIET.format(boot_s=boot_s, kernel=kernel, initramfs=folder / "quiet")
 
 
-@contextmanager
-def small_disk(place: Path, mebibytes: int) -> Iterator[Callable[[bool], None]]:
-    """Mount a small disk; call what is given with True to fill it, with False to free it."""
-    place.mkdir(parents=True, exist_ok=True)
-    line = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "rk-disk", str(place)]
-    if os.getuid() != 0 or subprocess.run(line, capture_output=True, check=False).returncode:
-        pytest.skip("needs to mount a small disk: run as root")
-    filler = place / "filler"
-
-    def fill(full: bool) -> None:
-        if not full:
-            filler.unlink()
-            return
-        with filler.open("wb", buffering=0) as file:
-            size = 1 << 20
-            while size:
-                try:
-                    size = size if file.write(bytes(size)) else size // 2
-                except OSError:
-                    size //= 2
-
-    try:
-        yield fill
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
 def test_a_guest_that_is_never_ready_is_given_up_and_delays_nobody(
     home: Path, libvirtd: Libvirtd
 ) -> None:
@@ -85,12 +55,13 @@ def test_a_guest_that_is_never_ready_is_given_up_and_delays_nobody(
     with Place(home, libvirtd, templates=quiet(home, 4.0)) as place:
         room = place.room
         room.say(*never)
-        until(lambda: any("no answer" in told(place, key) for key in keys), LONG_S, "a failure")
+        until(lambda: any("no answer" in room.detail(key) for key in keys), LONG_S, "a failure")
         fine = wish()
         room.say(*never, fine)
         until(lambda: room.ready(fine.key), LONG_S, "the other meeting's machine")
-        assert not any("given up" in told(place, key) for key in keys), "it waited for their end"
-        until(lambda: all("given up" in told(place, key) for key in keys), 400, "both given up")
+        assert not any("given up" in room.detail(key) for key in keys), "it waited for their end"
+        room.say(never[0], fine)
+        until(lambda: "given up" in room.detail(keys[0]), 400, "given up")
         until(lambda: [*place.guests().values()] == [f"roomkeeper-{fine.key}"], LONG_S)
         machine = place.one(fine.key)
         line = [sys.executable, "-m", "cloud_bridge.cli", "machines", str(place.config)]
@@ -123,9 +94,9 @@ def test_a_jump_of_the_clock_forth_and_back_ends_and_makes_nothing(
                 # A changed wish shows that it has compared with the clock as it stands now.
                 there = wish(there.key)
                 place.room.say(there, later)
-                until(lambda m=there: _until(place, m.key) == m.end, LONG_S, f"{jump:g}")  # type: ignore[misc]
-                assert ("trusted" in told(place, later.key)) == waits
-                assert ("trusted" in told(place, there.key)) == waits
+                until(lambda m=there: place.room.lease(m.key) == m.end, LONG_S, f"{jump:g}")  # type: ignore[misc]
+                assert ("trusted" in place.room.detail(later.key)) == waits
+                assert ("trusted" in place.room.detail(there.key)) == waits
                 assert place.one(there.key) == machine
                 assert place.orphans(there.key) == []
             # Half a minute later by both clocks it is trusted again, and life goes on.
@@ -139,7 +110,7 @@ def test_a_jump_of_the_clock_forth_and_back_ends_and_makes_nothing(
             turn(40.0 - HOUR, 40.0)
             there = wish(there.key)
             place.room.say(there)
-            until(lambda: _until(place, there.key) == there.end, LONG_S, "it has seen the jump")
+            until(lambda: place.room.lease(there.key) == there.end, LONG_S, "it has seen the jump")
             assert place.one(soon.key)
             turn(80.0 - HOUR, 80.0)
             until(lambda: not place.one(soon.key), LONG_S, "the end of what is not wanted")
@@ -147,90 +118,6 @@ def test_a_jump_of_the_clock_forth_and_back_ends_and_makes_nothing(
             cleared(place)
             assert clocked.process is not None
             assert clocked.process.poll() is None
-
-
-def _until(place: Place, key: str) -> float:
-    """Return the end of a machine's lease as the room was told last."""
-    report = place.room.report(key)
-    return 0.0 if report is None else report.until
-
-
-def told(place: Place, key: str) -> str:
-    """Return what the room was told last about a machine."""
-    report = place.room.report(key)
-    return "" if report is None else report.detail
-
-
-def test_a_full_disk_under_the_service_leaves_machines_alone(
-    home: Path, libvirtd: Libvirtd
-) -> None:
-    there, new = wish(), wish()
-    with (
-        small_disk(home / "disk", 4) as fill,
-        Place(home, libvirtd, store="disk/cloud.db") as place,
-    ):
-        place.room.say(there)
-        until(lambda: place.room.ready(there.key), LONG_S, "ready")
-        machine = place.one(there.key)
-        fill(True)
-        place.room.say(there, new)
-        until(lambda: "full" in place.ingest.log.read_text(), LONG_S, "it says that it is full")
-        assert place.one(there.key) == machine
-        assert place.orphans(there.key) == []
-        fill(False)
-        until(lambda: place.room.ready(there.key, new.key), LONG_S, "goes on by itself")
-        assert place.one(there.key) == machine
-        cleared(place)
-
-
-def test_a_full_disk_under_the_hypervisor_makes_no_orphan(home: Path, libvirtd: Libvirtd) -> None:
-    there, new = wish(), wish()
-    own = Libvirtd()
-    with small_disk(own.folder / "run-libvirt", 4) as fill, own, Place(home, own) as place:
-        place.room.say(there)
-        until(lambda: place.room.ready(there.key), LONG_S, "ready")
-        machine = place.one(there.key)
-        fill(True)
-        place.room.say(there, new)
-        until(lambda: place.room.phase(new.key) == "failed" or told(place, new.key), LONG_S)
-        assert place.one(there.key) == machine
-        fill(False)
-        until(lambda: place.room.ready(there.key, new.key), LONG_S, "goes on by itself")
-        assert place.one(there.key) == machine
-        assert place.orphans(there.key, new.key) == []
-        cleared(place)
-
-
-def test_a_database_wiped_while_all_run_ends_nothing_that_is_in_use(
-    home: Path, libvirtd: Libvirtd, database: str, request: pytest.FixtureRequest
-) -> None:
-    """Both processes end by themselves, and a supervisor starts them again."""
-    there, new = wish(), wish()
-    with Place(home, libvirtd, store=database) as place:
-        place.room.say(there)
-        until(lambda: place.room.ready(there.key), LONG_S, "ready")
-        machine = place.one(there.key)
-        if database.startswith("postgresql"):
-            server: Postgres = request.getfixturevalue("postgres")
-            server.empty()
-        else:
-            for file in home.glob("cloud.db*"):
-                file.unlink()
-        for part in (place.ingest, place.reconciler):
-            assert part.process is not None
-            assert part.process.wait(30) == 1
-            assert "the database was replaced" in part.log.read_text()
-        assert place.one(there.key) == machine
-        place.room.told.clear()
-        place.reconciler.start()
-        until(lambda: place.room.ready(there.key), LONG_S, "found again before its room was heard")
-        place.ingest.start()
-        until(place.well, LONG_S)
-        place.room.say(there, new)
-        until(lambda: place.room.ready(there.key, new.key), LONG_S, "life goes on")
-        assert place.one(there.key) == machine
-        assert place.orphans(there.key, new.key) == []
-        cleared(place)
 
 
 def test_two_reconcilers_one_of_which_is_killed_again_and_again(
@@ -278,7 +165,7 @@ def test_a_new_version_of_the_service_leaves_running_machines_alone(
         until(lambda: place.room.ready(meeting.key), LONG_S, "found again")
         longer = wish(meeting.key, seconds=1800.0)
         place.room.say(longer)
-        until(lambda: (r := place.room.report(meeting.key)) and r.until == longer.end, LONG_S)
+        until(lambda: place.room.lease(meeting.key) == longer.end, LONG_S)
         assert place.one(meeting.key) == machine
         assert place.orphans(meeting.key) == []
         cleared(place)
@@ -303,4 +190,4 @@ def _killed(place: Place, key: str, killed: set[int]) -> bool:
     if pid and pid not in killed:
         killed.add(pid)
         os.kill(pid, signal.SIGKILL)
-    return "given up" in told(place, key)
+    return "given up" in place.room.detail(key)
