@@ -78,7 +78,7 @@ def virsh(uri: str, *words: str) -> list[str] | None:
     # Asked from outside: an embedded driver in this process would answer in its place.
     line = ["virsh", "--connect", uri, *words]
     try:
-        done = subprocess.run(line, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
     except subprocess.TimeoutExpired:
         return None
     return done.stdout.split() if done.returncode == 0 else None
