@@ -160,7 +160,7 @@ def _openstack(config: CloudConfig, cloud: str) -> Provider:
     except ModuleNotFoundError as error:
         raise VmError(f"{config.provider.uri} needs roomkeeper[openstack]: {error}") from error
     kinds = {
-        name: Kind(made.image, made.flavor, made.network, made.port, made.security_groups)
+        name: Kind(made.image, made.flavor, made.network, each.port, made.security_groups)
         for name, each in config.templates.items()
         if (made := each.openstack) is not None
     }

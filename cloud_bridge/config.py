@@ -164,6 +164,8 @@ def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
                 yield ("templates", name, "egress"), "[]: in OpenStack security_groups say it"
             if template.provider == "clone":
                 yield ("templates", name, "provider"), "libvirt, as [provider] uri is an OpenStack"
+            if template.ready == "serial":
+                yield ("templates", name, "ready"), "page, http or tcp in OpenStack"
     yield from _ports(config)
     if config.admin.time_zone not in available_timezones():
         yield ("admin", "time_zone"), "a name of the time zone database, such as Europe/Berlin"

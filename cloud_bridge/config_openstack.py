@@ -19,12 +19,11 @@ Name = Annotated[str, Meta(min_length=1, max_length=255)]
 
 
 class OpenStackTemplate(StrictMessage, frozen=True, forbid_unknown_fields=True):
-    """What a template is made of in OpenStack, by name or id; port: of the guest's own page."""
+    """What a template is made of in OpenStack, by name or id."""
 
     image: Name
     flavor: Name
     network: Name
-    port: Annotated[int, Meta(ge=1, le=65535)] = 80
     security_groups: tuple[Name, ...] = ()
 
 

@@ -57,6 +57,9 @@ class Checks:
     def ready(self, machine: Machine) -> bool:
         """Return whether the machine says that it is ready."""
         check = self._checks.get(machine.template, Check())
+        if check.kind != "serial" and not machine.address:
+            # Not told yet; a library would take "" for this host.
+            return False
         match check.kind:
             case "page":
                 return answers(machine, self._timeout_s)

@@ -119,6 +119,7 @@ def test_openstacks_credentials_are_read_by_their_owner_alone(tmp_path: Path) ->
         (OPENSTACK + IN_CLOUD + 'surprise = ""\n', "surprise"),
         (OPENSTACK + '[templates.s.openstack]\nimage = "i"\n', "flavor"),
         (OPENSTACK + '[templates.s]\negress = ["x:1"]\n' + IN_CLOUD, "security_groups"),
+        (OPENSTACK + '[templates.s]\nready = "serial"\n' + IN_CLOUD, "page, http or tcp"),
         (OPENSTACK + IN_CLOUD, "clouds.yaml: OpenStack's credentials cannot be read"),
         (f"[templates.small]\negress = {[f'h{n}:80' for n in range(17)]}\n", "egress"),
         ("[broker]\nport = 70000\n" + MINIMAL, "65535"),
