@@ -25,8 +25,8 @@ from cloud_bridge.vms.openstack_tag import (
 
 log = structlog.get_logger()
 
-PLACED_S, ENDED_S, POLL_S = 15.0, 15.0, 0.1
-"""How long a server is watched until a host has it, and until it is gone."""
+PATIENCE_S, POLL_S = 15.0, 0.2
+"""How long a server is watched until a host has it, or until it is gone."""
 BOOTS = 8
 """Nova spreads machines over its hosts: so many at once where the operator says nothing."""
 UNLIMITED_MIB = 2**30
@@ -64,14 +64,14 @@ class OpenStackProvider:
         kinds: Mapping[str, Kind],
         limits: Limits,
         clock: Callable[[], float] = time.time,
-        pause: Callable[[float], None] = time.sleep,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._cloud = cloud
         self._owner = owner
         self._kinds = kinds
         self._limits = limits
         self._clock = clock
-        self._pause = pause
+        self._patience_s = patience_s
         # Threads of one process do not race for a key; processes may, and find out afterwards.
         self._locks = tuple(threading.Lock() for _ in range(LOCKS))
 
@@ -115,7 +115,7 @@ class OpenStackProvider:
             raise _not_ours(key)
         for server, _ in ours:
             self._cloud.delete(server.id)
-        deadline = time.monotonic() + ENDED_S
+        deadline = time.monotonic() + self._patience_s
         for server, _ in ours:
             self._gone(key, server.id, deadline)
 
@@ -188,7 +188,7 @@ class OpenStackProvider:
 
     def _placed(self, id_: str, key: str) -> None:
         """Return once a host has the server; end it and say why when none takes it."""
-        deadline = time.monotonic() + PLACED_S
+        deadline = time.monotonic() + self._patience_s
         while (server := self._cloud.server(id_)) is not None:
             if server.status == "ERROR":
                 self._cloud.delete(id_)
@@ -197,7 +197,7 @@ class OpenStackProvider:
             # With its address: the reconciler asks there whether it is ready.
             if server.status != "BUILD" or server.addresses or time.monotonic() > deadline:
                 return
-            self._pause(POLL_S)
+            time.sleep(POLL_S)
 
     def _gone(self, key: str, id_: str, deadline: float) -> None:
         while (server := self._cloud.server(id_)) is not None:
@@ -206,10 +206,10 @@ class OpenStackProvider:
             if time.monotonic() > deadline:
                 raise VmError(
                     f"machine {key}: its end was asked for, and Nova has not done it within "
-                    f"{ENDED_S:g} s (server {id_} is {server.status}/{server.task}): "
+                    f"{self._patience_s:g} s (server {id_} is {server.status}/{server.task}): "
                     "nova-compute of its host may be away; it ends when that is back"
                 )
-            self._pause(POLL_S)
+            time.sleep(POLL_S)
 
     def _held(self, key: str) -> Held | None:
         """Return our server with this key; VmRefusedError when only a stranger has it."""

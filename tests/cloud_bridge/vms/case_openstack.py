@@ -12,13 +12,13 @@ from cloud_bridge.vms.base import Limits
 from cloud_bridge.vms.openstack import Kind, OpenStackProvider
 from cloud_bridge.vms.openstack_api import Cloud
 from tests.cloud_bridge.vms.case import Case, Entry
-from tests.world.openstack.contents import IMAGE, NETWORK
+from tests.world.openstack.contents import IMAGE
 from tests.world.openstack.stack import Stack
 
 ASKED = "ROOMKEEPER_OPENSTACK"
 COMMAND = "make test-openstack"
 KINDS = {
-    "small": Kind(IMAGE, "meet.s", NETWORK),
+    "small": Kind(IMAGE, "meet.s", "none"),
     "large": Kind(IMAGE, "meet.l", "none"),
     "vast": Kind(IMAGE, "meet.vast", "none"),
     "missing": Kind("nothing", "meet.s", "none"),
@@ -42,11 +42,12 @@ def only_where_asked() -> None:
 
 
 def provider_at(
-    stack: Stack, owner: str = "ours", limits: Limits | None = None
+    stack: Stack, owner: str = "ours", limits: Limits | None = None, patience_s: float = 120.0
 ) -> OpenStackProvider:
     """Return a provider of the stack's project."""
     cloud = Cloud("meetings", stack.clouds, timeout_s=60)
-    return OpenStackProvider(cloud, owner, KINDS, limits or Limits(memory_mib=512, boots=2))
+    bounds = limits or Limits(memory_mib=512, boots=2)
+    return OpenStackProvider(cloud, owner, KINDS, bounds, patience_s=patience_s)
 
 
 def servers(stack: Stack, key: str) -> list:

@@ -52,12 +52,6 @@ def doubled(stack: Stack, key: str) -> None:
     keeper.compute.wait_for_server(second, wait=60)
 
 
-def test_a_machine_has_an_address_of_its_network(openstack: OpenStackProvider) -> None:
-    machine = openstack.ensure(spec(new_key()))
-    assert machine.address.startswith("10.77.0.")
-    assert machine.address.endswith(":80")
-
-
 def test_what_people_write_survives_in_the_metadata(openstack: OpenStackProvider) -> None:
     wish = dataclasses.replace(spec(new_key()), meeting="\U0001f389" * 300, rooms=("ä b", "日本"))
     openstack.ensure(wish)
@@ -172,15 +166,15 @@ def test_capacity_is_the_quota_less_what_strangers_use(stack: Stack) -> None:
 
 
 def test_the_end_under_a_dead_compute_host_is_waited_for_not_believed(
-    openstack: OpenStackProvider, stack: Stack, monkeypatch: pytest.MonkeyPatch
+    openstack: OpenStackProvider, stack: Stack
 ) -> None:
-    monkeypatch.setattr("cloud_bridge.vms.openstack.ENDED_S", 2.0)
     key = new_key()
     openstack.ensure(spec(key))
+    hasty = provider_at(stack, patience_s=2.0)
     stack.kill("compute")
     try:
         with pytest.raises(VmError, match="nova-compute of its host may be away"):
-            openstack.delete(key)
+            hasty.delete(key)
         assert [(each.key, each.phase) for each in openstack.list()] == [(key, "ending")]
         with pytest.raises(VmError, match="its end was asked for"):
             openstack.ensure(spec(key))
@@ -189,6 +183,7 @@ def test_the_end_under_a_dead_compute_host_is_waited_for_not_believed(
         assert len(held(stack, key)) == 1
     finally:
         stack.start_daemon("compute")
+        hasty.close()
     until(lambda: openstack.list() == [], 120, "the end once the host is back")
 
 
@@ -199,8 +194,8 @@ def test_a_token_that_ended_is_replaced(openstack: OpenStackProvider, stack: Sta
     stack.admin.session.delete(
         f"{stack.settings.url('keystone')}/auth/tokens", headers={"X-Subject-Token": token}
     )
-    assert openstack.list() == []
-    assert connection.session.get_token() != token
+    # What Keystone has said about a token is believed for some seconds.
+    until(lambda: openstack.list() == [] and connection.session.get_token() != token, 60)
 
 
 def test_a_keystone_that_is_away_is_an_error_and_forgotten_when_it_is_back(
