@@ -21,6 +21,8 @@ from cloud_bridge.door.site import Options as DoorOptions
 from cloud_bridge.door.site import Site as DoorSite
 from cloud_bridge.ingest import Ingest
 from cloud_bridge.reconcile import Reconciler
+from cloud_bridge.reconcile.clock import Clock
+from cloud_bridge.reconcile.usage import Sampler
 from cloud_bridge.store import (
     DoorStore,
     EventStore,
@@ -29,6 +31,7 @@ from cloud_bridge.store import (
     RecordStore,
     Store,
     StoreError,
+    UsageStore,
     UserStore,
 )
 from cloud_bridge.types import Machine, Template
@@ -106,6 +109,7 @@ def image_of(section: TemplateSection) -> Image:
         section.priority,
         section.balloon,
         section.ksm,
+        section.screen,
     )
 
 
@@ -187,8 +191,15 @@ class AdminProcess:
         machines, records = MachineStore(self._store), RecordStore(self._store)
         pulse = Pulse()
         ports = {"ingest": config.health.ingest_port, "reconciler": config.health.reconcile_port}
+        usage = UsageStore(self._store).usage
         self._follower = Follower(
-            looks, machines, records, pulse, lambda: probe(ports), images=lambda: images_of(config)
+            looks,
+            machines,
+            records,
+            pulse,
+            lambda: probe(ports),
+            images=lambda: images_of(config),
+            usage=usage,
         )
         options = Options(
             hosts=tuple({*Options().hosts, section.host, *section.hosts}),
@@ -324,6 +335,9 @@ class ReconcileProcess:
             templates_of(config),
             ready=self._checks.ready,
         )
+        self._sampler = Sampler(
+            self._provider, UsageStore(self._store), templates_of(config), Clock().now
+        )
         port = health_port or config.health.reconcile_port
         self._health = HealthServer(LOOPBACK, port, self._reconciler.status)
 
@@ -332,6 +346,7 @@ class ReconcileProcess:
         self._health.start()
         self._link.start()
         self._reconciler.start()
+        self._sampler.start()
         if self._warmer is not None:
             self._warmer.start()
 
@@ -341,6 +356,7 @@ class ReconcileProcess:
 
     def stop(self) -> None:
         """End; machines go on."""
+        self._sampler.stop()
         self._reconciler.stop()
         self._checks.close()
         self._link.stop()

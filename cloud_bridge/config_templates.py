@@ -50,6 +50,7 @@ class TemplateSection(StrictMessage, frozen=True, forbid_unknown_fields=True):
     priority: Annotated[int, Meta(ge=1, le=10)] = 4
     balloon: bool = False
     ksm: bool = False
+    screen: bool = False
     cost_per_hour: Annotated[float, Meta(ge=0.0, le=1e6)] = 0.0
     approve_above: Annotated[float, Meta(ge=-1.0, le=1e9)] = -1.0
     egress: Annotated[tuple[Endpoint, ...], Meta(max_length=16)] = ()
@@ -86,9 +87,15 @@ def mistakes(template: TemplateSection) -> Iterator[tuple[str, str]]:
             yield key, "nothing without a disk"
     yield from _gpu(template)
     yield from _of_copies(template)
+    yield from _screen(template)
     for kind in template.checksums:
         if not getattr(template, kind):
             yield "checksums", f"checksums of files that are named; {kind} is not"
+
+
+def _screen(template: TemplateSection) -> Iterator[tuple[str, str]]:
+    if template.screen and template.board == "microvm":
+        yield "board", "q35 with screen: a microvm has none"
 
 
 def _gpu(template: TemplateSection) -> Iterator[tuple[str, str]]:
@@ -123,9 +130,10 @@ def absolute(template: TemplateSection, folder: Path, guest: Path) -> TemplateSe
         return str((folder / text).resolve()) if text else ""
 
     own = template.own_loader
+    kernel = "vmlinuz" if template.screen else "vmlinux"
     return msgspec.structs.replace(
         template,
-        kernel=file(template.kernel) or ("" if own else str(guest / "vmlinux")),
+        kernel=file(template.kernel) or ("" if own else str(guest / kernel)),
         initramfs=file(template.initramfs) or ("" if own else str(guest / "initramfs")),
         disk=file(template.disk),
         user_data=file(template.user_data),

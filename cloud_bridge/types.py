@@ -62,6 +62,25 @@ ABANDONED = "abandoned by"
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What a machine was seen to use. Times: wall seconds.
+
+    token: which machine of the key; cpu: of one core since the look before, -1 at the first;
+    memory_mib: of the host; network: bytes, -1 where nobody counts; idle_since: 0 while it works.
+    """
+
+    key: str
+    token: str
+    at: float
+    created: float
+    cpu: float
+    memory_mib: int
+    network: int
+    idle_since: float
+    cost_per_hour: float
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """What became of earlier attempts at one key.
 

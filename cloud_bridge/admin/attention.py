@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cloud_bridge.admin.facts import Facts
 from cloud_bridge.admin.images import images_view
 from cloud_bridge.admin.live import Live
-from cloud_bridge.admin.machines import machines
+from cloud_bridge.admin.machines import MachineView, machines
 from cloud_bridge.admin.questions import questions_view
 from cloud_bridge.admin.say import STALE_S, Say, remedy, source_name
 from cloud_bridge.store.looking import RoomRow
@@ -128,6 +128,9 @@ def _machines(facts: Facts, say: Say) -> Iterator[Attention]:
         elif one.late:
             rank, what = 2, "A machine is late for its meeting"
             todo = "Look whether the reconciler runs and the host has memory left."
+        elif one.usage.idle:
+            yield _idle(one, say)
+            continue
         else:
             continue
         detail = f": {one.detail}" if one.detail else ""
@@ -150,3 +153,14 @@ def _images(facts: Facts, say: Say) -> Iterator[Attention]:
             1 if one.missing else 3, one.tone, one.icon, one.template, what, todo,
             one.since, one.age, f"/machines#i-{one.template}", "See it",
         )  # fmt: skip
+
+
+def _idle(one: MachineView, say: Say) -> Attention:
+    cost = one.usage.cost_per_hour
+    price = f", at {cost:.2f} an hour" if cost else ""
+    return Attention(
+        3, "fair", "machine", one.rooms,
+        f"A machine idles with nobody there: {one.template}, for {one.usage.idle}{price}",
+        "End the meeting at the room's panel, or let it run if work goes on inside.",
+        one.usage.idle_since, say.age(one.usage.idle_since), f"/machines#m-{one.key}", "See it",
+    )  # fmt: skip

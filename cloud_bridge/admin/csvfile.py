@@ -98,11 +98,19 @@ def _machines(facts: Facts, say: Say) -> str:
         "until",
         "detail",
         "attempts",
+        "cpu",
+        "memory",
+        "network",
+        "cost so far",
+        "idle",
     )
     rows = (
-        (m.key, m.rooms, m.meeting, m.template, m.phase, m.address, m.until, m.detail, m.attempts)
+        (
+            m.key, m.rooms, m.meeting, m.template, m.phase, m.address, m.until, m.detail,
+            m.attempts, m.usage.cpu, m.usage.memory, m.usage.network, m.usage.cost, m.usage.idle,
+        )
         for m in machines(facts, say)
-    )
+    )  # fmt: skip
     return write(head, rows)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from cloud_bridge.admin.live import Live
 from cloud_bridge.store.looking import DeadRow, RoomRow, StepRow, Wish
 from cloud_bridge.store.records import Question
-from cloud_bridge.types import Attempt, Machine
+from cloud_bridge.types import Attempt, Machine, Usage
 from edge.contracts.wire import MachineReport
 
 Answer = Literal["ok", "ill", "away"]
@@ -55,3 +55,4 @@ class Facts:
     questions: tuple[Question, ...] = ()
     parts: tuple[Part, ...] = ()
     images: tuple[ImageFile, ...] = ()
+    usage: tuple[Usage, ...] = ()

@@ -13,6 +13,7 @@ from cloud_bridge.admin.facts import Facts, ImageFile, Part
 from cloud_bridge.admin.live import Live, decode_live, fold
 from cloud_bridge.store import LookStore, MachineStore, RecordStore, StoreError
 from cloud_bridge.store.looking import RoomRow
+from cloud_bridge.types import Usage
 from edge.process.web.pulse import Pulse
 
 log = structlog.get_logger()
@@ -41,7 +42,9 @@ class Follower:
         wall: Callable[[], float] = time.time,
         mono: Callable[[], float] = time.monotonic,
         images: Callable[[], tuple[ImageFile, ...]] = tuple,
+        usage: Callable[[], tuple[Usage, ...]] = lambda: (),
     ) -> None:
+        self._usage = usage
         self._looks = looks
         self._machines = machines
         self._records = records
@@ -142,6 +145,7 @@ class Follower:
             questions=tuple(self._records.questions()),
             parts=self._facts.parts,
             images=self._facts.images,
+            usage=self._usage(),
         )
         self._keep()
         return total > 0

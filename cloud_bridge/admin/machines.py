@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from cloud_bridge.admin.facts import Facts
 from cloud_bridge.admin.say import NONE, Say
+from cloud_bridge.admin.usage import UsageView, usage_of
 from cloud_bridge.store.looking import DeadRow
 from cloud_bridge.types import Attempt
 from edge.contracts.wire import MachinePhase
@@ -59,6 +60,7 @@ class MachineView:
     attempts: int
     since: float
     steps: tuple[Step, ...]
+    usage: UsageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,10 @@ def machines(facts: Facts, say: Say) -> tuple[MachineView, ...]:
     """Return the newest machines first; those that were given up before all others."""
     known = _gather(facts)
     attempts = {attempt.key: attempt for attempt in facts.attempts}
-    views = [_view(one, attempts.get(one.key), say) for one in known.values()]
+    views = [
+        _view(one, attempts.get(one.key), usage_of(one.key, one.rooms, facts, say), say)
+        for one in known.values()
+    ]
     views.sort(key=lambda view: (not view.retry or view.abandoned, -view.since, view.key))
     return tuple(views[:SHOWN])
 
@@ -147,7 +152,7 @@ def _gather(facts: Facts) -> dict[str, _Known]:
     return known
 
 
-def _view(one: _Known, attempt: Attempt | None, say: Say) -> MachineView:
+def _view(one: _Known, attempt: Attempt | None, usage: UsageView, say: Say) -> MachineView:
     given_up = attempt is not None and attempt.given_up
     abandoned = attempt is not None and attempt.abandoned
     phase = "failed" if given_up else one.phase
@@ -176,6 +181,7 @@ def _view(one: _Known, attempt: Attempt | None, say: Say) -> MachineView:
         attempts=0 if attempt is None else attempt.attempts,
         since=one.at or one.start,
         steps=_steps(phase, one.steps, say),
+        usage=usage if phase in ("booting", "ready", "ending") else UsageView(),
     )
 
 

@@ -90,6 +90,8 @@ class Proxy:
         headers = CIMultiDict(
             (name, request.headers[name]) for name in TO_GUEST if name in request.headers
         )
+        # What it was told at its start: so it knows who comes by the door.
+        headers["X-Roomkeeper-Token"] = machine.token
         headers["X-Forwarded-Prefix"] = f"/m/{place_of(machine.key)}/page"
         url = URL(f"http://{machine.address}{path}", encoded=True)
         try:

@@ -6,6 +6,7 @@ from cloud_bridge.store.events import DeadLetter, EventStore, Row, Snapshot
 from cloud_bridge.store.looking import LookStore
 from cloud_bridge.store.machines import Intended, MachineStore
 from cloud_bridge.store.records import Question, RecordStore
+from cloud_bridge.store.usage import UsageStore
 from cloud_bridge.store.users import UserStore
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoreError",
+    "UsageStore",
     "UserStore",
     "Visit",
 ]

@@ -203,6 +203,21 @@ sessions = Table(
     Column("expires", Float, nullable=False),
 )
 
+# The latest look at what each machine uses.
+usage = Table(
+    "usage",
+    metadata,
+    Column("key", KEY, primary_key=True),
+    Column("token", Text(64), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("cpu", Float, nullable=False),
+    Column("memory_mib", Integer, nullable=False),
+    Column("network", NUMBER, nullable=False),
+    Column("idle_since", Float, nullable=False),
+    Column("cost_per_hour", Float, nullable=False),
+)
+
 # Connect codes that were tried at the door, by their seal: never the code. used: 0 until it was.
 tried_codes = Table(
     "tried_codes",

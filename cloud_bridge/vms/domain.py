@@ -123,7 +123,7 @@ def domain_xml(
     local: Local | None = None,
     gpus: tuple[Address, ...] = (),
 ) -> str:
-    """Return the domain: no screen, one network that leads where `image.egress` says, or nowhere.
+    """Return the domain: one network that leads where `image.egress` says, or nowhere.
 
     local: what it has of its own on this host; gpus: the host's devices it gets for itself.
     """
@@ -143,7 +143,7 @@ def domain_xml(
     else:
         text(system, "kernel", str(image.kernel.absolute()))
         text(system, "initrd", str(image.initramfs.absolute()))
-        text(system, "cmdline", command_line(tag, host, image))
+        text(system, "cmdline", command_line(tag, host, image, spec.title))
     features = ET.SubElement(root, "features")
     ET.SubElement(features, "acpi")
     if host.accel == "tcg":
@@ -157,9 +157,13 @@ def domain_xml(
     return ET.tostring(root, encoding="unicode")
 
 
-def command_line(tag: Tag, host: Host, image: Image) -> str:
+def command_line(tag: Tag, host: Host, image: Image, title: str = "") -> str:
     """Return the kernel's command line; what people wrote is percent-encoded and bounded."""
     words = [*kernel_words(host), *(f"rk.{name}={text}" for name, text in told_of(tag).items())]
+    if title:  # the room sends it where its policy lets it out
+        words.append(f"rk.title={quote(title, safe='')[:200]}")
+    if image.screen:
+        words.append("console=tty0")
     words += image.append.split()
     hosts = {each.host: each.inside for each in endpoints(image.egress)}
     if hosts:

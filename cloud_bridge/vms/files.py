@@ -14,7 +14,7 @@ from cloud_bridge.vms.base import VmError, VmRefusedError
 START_S = 20.0
 STRAY_S = 600.0
 """A folder without a machine may be that of one another reconciler makes, this long."""
-WIRE, LINE = "wire", "line"
+WIRE, LINE, SCREEN = "wire", "line", "screen"
 PATH_MAX = 107
 """A socket's path has so many characters at most."""
 
@@ -89,6 +89,14 @@ class Files:
                 self.remove(entry.name)
                 removed.append(entry.name)
         return removed
+
+
+def socket_in(folder: Path, name: str) -> Path:
+    """Return where a socket of a machine is to be; raise VmError when its name is too long."""
+    path = folder / name
+    if len(str(path)) > PATH_MAX:
+        raise VmError(f"{path} is too long for a socket: shorten provider.files")
+    return path
 
 
 def domain_uuid(key: str) -> str:

@@ -11,7 +11,7 @@ CHANNEL = "ready.0"
 
 
 def devices(root: ET.Element, image: Image, local: Local, emulator: str) -> None:
-    """Add the devices: no screen, a line to say READY on, disk and seed where there are any."""
+    """Add the devices: a line to say READY on; screen, disk and seed where there are any."""
     found = ET.SubElement(root, "devices")
     text(found, "emulator", emulator)
     ET.SubElement(found, "controller", type="usb", model="none")
@@ -27,6 +27,10 @@ def devices(root: ET.Element, image: Image, local: Local, emulator: str) -> None
         _placed(balloon, image)
     else:
         ET.SubElement(found, "memballoon", model="none")
+    if local.screen is not None:
+        graphics = ET.SubElement(found, "graphics", type="vnc")
+        ET.SubElement(graphics, "listen", type="socket", socket=str(local.screen))
+        ET.SubElement(ET.SubElement(found, "video"), "model", type="vga", vram="16384")
     if local.disk is not None:
         _disk(found, image, local.disk, "qcow2", "vda")
     if local.seed is not None:

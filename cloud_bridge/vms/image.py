@@ -18,7 +18,8 @@ class Image:
     SHA-256; port: of the guest, its page or what else it serves; tells: it says READY on a serial
     line; gpu: vendor:product of the host's PCI devices that each machine has for itself, as many
     as the template has GPUs; priority: so much more processor time than another guest while its
-    lease runs; balloon: memory it frees goes back to the host; ksm: equal pages may be shared.
+    lease runs; balloon: memory it frees goes back to the host; ksm: equal pages may be shared;
+    screen: it has one, on a socket of its own (q35).
     """
 
     kernel: Path
@@ -37,6 +38,7 @@ class Image:
     priority: int = 1
     balloon: bool = False
     ksm: bool = False
+    screen: bool = False
 
     def files(self) -> dict[str, Path]:
         """Return the files that must be there, by kind."""
@@ -48,9 +50,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What one machine has on this host: sockets of network and serial line, disk, seed."""
+    """What one machine has on this host: sockets of network, serial line and VNC, disk, seed."""
 
     wire: Path | None = None
     line: Path | None = None
     disk: Path | None = None
     seed: Path | None = None
+    screen: Path | None = None

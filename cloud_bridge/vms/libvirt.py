@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -30,9 +30,10 @@ from cloud_bridge.vms.domain import (
     read_tag,
     tag_xml,
 )
-from cloud_bridge.vms.files import Files
+from cloud_bridge.vms.files import SCREEN, Files
 from cloud_bridge.vms.gpus import pick
 from cloud_bridge.vms.making import Maker
+from cloud_bridge.vms.usage import Used, of_domains
 from cloud_bridge.vms.weights import Weights, guests_of
 
 GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
@@ -144,6 +145,11 @@ class LibvirtProvider:
         taken = sum(stranger.memory_mib for stranger in strangers)
         return self._limits.on(memory, cores, taken)
 
+    def used(self) -> "Sequence[Used]":
+        """Return what each of our machines has used so far."""
+        names = {domain_name(one.key): one.key for one in self.list() if one.ours}
+        return of_domains(self._connection.get(), names)
+
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
@@ -189,7 +195,14 @@ class LibvirtProvider:
             return Machine(name, "", (), "", phase, 0.0, 0.0, memory, ours=False)
         if phase == "booting":
             self._weights.weigh(domain, name, tag.token, self._factor(tag))
-        return machine_of(tag, phase, "" if phase == "booting" else f"libvirt state {state}")
+        machine = machine_of(tag, phase, "" if phase == "booting" else f"libvirt state {state}")
+        return replace(machine, screen=self._screen(tag)) if phase == "booting" else machine
+
+    def _screen(self, tag: Tag) -> str:
+        image = self._images.get(tag.template)
+        if image is None or not image.screen:
+            return ""
+        return str(self._files.place(tag.key, tag.token) / SCREEN)
 
     def _factor(self, tag: Tag) -> int:
         image = self._images.get(tag.template)

@@ -7,7 +7,7 @@ from cloud_bridge.types import Create
 from cloud_bridge.vms import disks
 from cloud_bridge.vms.base import VmError, VmRefusedError
 from cloud_bridge.vms.disks import Checksums
-from cloud_bridge.vms.files import LINE, Files
+from cloud_bridge.vms.files import LINE, SCREEN, Files, socket_in
 from cloud_bridge.vms.image import Image, Local
 from cloud_bridge.vms.seed import seed
 
@@ -32,7 +32,7 @@ class Maker:
 
     def make(self, spec: Create, token: str, port: int, image: Image) -> Local:
         """Return what the machine has of its own; raise VmError, and nothing is left then."""
-        if not (image.egress or image.tells or image.disk):
+        if not (image.egress or image.tells or image.disk or image.screen):
             return Local()
         folder = self._files.folder(spec.key, token)
         try:
@@ -58,4 +58,5 @@ class Maker:
             # Read by QEMU, which may be somebody else; who does not know the path cannot.
             disk.chmod(0o666)
             volume.chmod(0o644)
-        return Local(wire, line, disk, volume)
+        screen = socket_in(folder, SCREEN) if image.screen else None
+        return Local(wire, line, disk, volume, screen)

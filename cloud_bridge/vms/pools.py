@@ -1,12 +1,13 @@
 """Several providers as one: each template has its own, and one that is away stops no other."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from cloud_bridge.types import Capacity, Create, Machine
 from cloud_bridge.vms.base import Provider, VmError
+from cloud_bridge.vms.usage import Metered, Used
 
 log = structlog.get_logger()
 
@@ -56,6 +57,17 @@ class Pools:
     def capacity(self) -> Capacity:
         """Return what may run on the first provider's host, which the others share."""
         return self._providers[self._first].capacity()
+
+    def used(self) -> "Sequence[Used]":
+        """Return what is known of each provider's machines; one that is away tells nothing."""
+        found: list[Used] = []
+        for provider in self._providers.values():
+            if isinstance(provider, Metered):
+                try:
+                    found += provider.used()
+                except VmError:
+                    continue
+        return found
 
     def close(self) -> None:
         """Let go of what each holds; machines live on."""

@@ -102,6 +102,20 @@ def test_the_other_pages_are_whole(browser: Browser, office: Office, size: str, 
 
 
 @pytest.mark.parametrize("size", [DESK, SMALL, PHONE])
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_machines_use_is_whole(browser: Browser, office: Office, size: str, look: str) -> None:
+    SCENES["idle"](office)
+    with still(office) as url, page_of(browser, f"{url}/login", size, look) as page:
+        enter(page)
+        assert "A machine idles with nobody there" in page.inner_text("main")
+        page.goto(f"{url}/machines")
+        page.wait_for_selector(".badge:has-text('Idle for 21 min')")
+        assert "142 MiB" in page.inner_text("main")
+        shot(page, f"usage-{size}-{look}")
+        whole(page)
+
+
+@pytest.mark.parametrize("size", [DESK, SMALL, PHONE])
 def test_the_way_in(browser: Browser, office: Office, size: str) -> None:
     office.admin(must_change=True)
     with still(office) as url, page_of(browser, f"{url}/", size) as page:

@@ -207,7 +207,9 @@ def test_the_guest_learns_nothing_of_the_door(house: House, guest: Guest) -> Non
     assert (method, path) == ("GET", "/a/b?c=d%20e")
     assert {name.lower() for name in headers} <= {
         "host", "accept", "accept-encoding", "user-agent", "x-forwarded-prefix",
+        "x-roomkeeper-token",
     }  # fmt: skip
+    assert headers["X-Roomkeeper-Token"] == machine.token
     assert headers["Host"] == guest.address
 
 

@@ -17,7 +17,15 @@ from cloud_bridge.admin.pages import create_admin
 from cloud_bridge.admin.site import Options, Ports
 from cloud_bridge.ingest import read_event, read_presence, read_wanted
 from cloud_bridge.plan import plan
-from cloud_bridge.store import EventStore, LookStore, MachineStore, RecordStore, Store, UserStore
+from cloud_bridge.store import (
+    EventStore,
+    LookStore,
+    MachineStore,
+    RecordStore,
+    Store,
+    UsageStore,
+    UserStore,
+)
 from cloud_bridge.store.events import Batch, DeadLetter
 from cloud_bridge.store.users import User
 from cloud_bridge.types import Ask, Attempt, Capacity, Lapse, Plan, Records, Template
@@ -154,6 +162,7 @@ class Office:
             self.time,
             self.clock,
             lambda: self.images,
+            UsageStore(self.store).usage,
         )
         zone = ZoneInfo("Europe/Berlin")
         ports = Ports(

@@ -1,6 +1,9 @@
 """Every state the admin page can show, brought about through the real ingest."""
 
+from cloud_bridge.store import UsageStore
+from cloud_bridge.types import Usage
 from edge.contracts.signals import (
+    Meeting,
     MotionChanged,
     NodeReading,
     OccupancyEstimated,
@@ -9,7 +12,7 @@ from edge.contracts.signals import (
     SoundMeasured,
     SourceChanged,
 )
-from tests.world.office import Office, Scene, Tenant
+from tests.world.office import Office, Scene, Tenant, key_of
 from tests.world.room import meeting
 
 DEMO = meeting("live", -720, 60, title="Live demo for Northwind", organiser="Mira Okafor")
@@ -61,7 +64,17 @@ def _aurora(office: Office) -> Tenant:
     aurora.say(OperatorAsked("panel", "set", actuator="light.main", value=45, seconds=600))
     office.wall = start
     aurora.machine(NEXT, "wanted")
+    used(office, DEMO, cpu=0.37)
     return air(aurora, 4, 860.0, 21.9)
+
+
+def used(office: Office, one: Meeting, cpu: float, idle_s: float = 0.0) -> None:
+    """What the machine of a meeting was seen to use."""
+    since = office.wall - idle_s if idle_s else 0.0
+    row = Usage(
+        key_of(one), "t", office.wall, office.wall - 1020, cpu, 142, 48_300_000, since, 0.8
+    )  # fmt: skip
+    UsageStore(office.store).keep([row], {row.key}, office.wall)
 
 
 def well(office: Office) -> None:
@@ -126,6 +139,17 @@ def degraded(office: Office) -> None:
     office.read()
 
 
+def idle(office: Office) -> None:
+    """A machine runs on for people who went."""
+    well(office)
+    cedar = office.tenant("cedar")
+    cedar.want(SPRINT)
+    cedar.machine(SPRINT, "ready")
+    air(cedar, 0, 470.0)
+    used(office, SPRINT, cpu=0.004, idle_s=1300)
+    office.read()
+
+
 SCENES: dict[str, Scene] = {
-    scene.__name__: scene for scene in (loading, empty, well, attention, stale, degraded)
+    scene.__name__: scene for scene in (loading, empty, well, attention, stale, degraded, idle)
 }

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from cloud_bridge.vms.clones.templates import MemoryFullError, Saved, Templates
 from cloud_bridge.vms.disks import Checksums
 from cloud_bridge.vms.domain import Host, Tag, domain_uuid, machine_of
 from cloud_bridge.vms.image import Image
+from cloud_bridge.vms.usage import Used, of_process
 
 log = structlog.get_logger()
 
@@ -96,6 +97,12 @@ class CloneProvider:
         machines = [self._listed(record, key in alive) for key, record in records.items()]
         machines += [_stranger(key) for key in sorted(alive - records.keys())]
         return machines
+
+    def used(self) -> "Sequence[Used]":
+        """Return what each of our machines has used so far, as its process says."""
+        ours = self._records.all().keys()
+        here = [one for one in running(self._records.folder) if one.key in ours]
+        return [used for one in here if (used := of_process(one.key, one.pid)) is not None]
 
     def renew(self, key: str, until: float) -> None:
         """Set the end of the lease in the machine's record."""

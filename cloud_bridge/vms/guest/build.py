@@ -13,9 +13,11 @@ from cloud_bridge.vms.guest import cpio
 from cloud_bridge.vms.guest.kernel import Kernel, KernelError, find, unpack
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_console", "virtio_net")
-APPLETS = ("sh", "mount", "insmod", "ip", "cat", "httpd", "sleep")
+APPLETS = ("sh", "mount", "insmod", "ip", "cat", "httpd", "setsid", "sleep")
 FOLDERS = ("bin", "dev", "etc", "modules", "proc", "sys", "www")
 KERNEL, INITRAMFS, MANIFEST = "vmlinux", "initramfs", "manifest.json"
+PACKED = "vmlinuz"
+"""The kernel as it was installed: only so it learns of the screen that the firmware set up."""
 
 
 def build(out: Path, kernel: Kernel | None = None, busybox: Path | None = None) -> Path:
@@ -31,6 +33,7 @@ def build(out: Path, kernel: Kernel | None = None, busybox: Path | None = None) 
     out.mkdir(parents=True, exist_ok=True)
     written = {
         KERNEL: unpack(kernel.image.read_bytes()),
+        PACKED: kernel.image.read_bytes(),
         INITRAMFS: initramfs(kernel, busybox),
     }
     manifest: dict[str, object] = {"kernel": kernel.release, "sources": sources}
@@ -91,7 +94,7 @@ def _current(out: Path, sources: str) -> bool:
         manifest = json.loads((out / MANIFEST).read_bytes())
         return manifest["sources"] == sources and all(
             hashlib.sha256((out / name).read_bytes()).hexdigest() == manifest[name]
-            for name in (KERNEL, INITRAMFS)
+            for name in (KERNEL, PACKED, INITRAMFS)
         )
     except (OSError, ValueError, KeyError, TypeError):
         return False

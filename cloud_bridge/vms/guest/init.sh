@@ -1,6 +1,6 @@
 #!/bin/sh
 # The guest's first and only script: network up, one page that names the machine, READY.
-# Told by the kernel's command line: rk.key, rk.token, rk.room, rk.meeting, rk.hosts.
+# Told by the kernel's command line: rk.key, rk.token, rk.room, rk.meeting, rk.title, rk.hosts.
 export PATH=/bin
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
@@ -12,7 +12,9 @@ for word in $line; do
     rk.room=*) room=${word#*=} ;;
     rk.meeting=*) meeting=${word#*=} ;;
     rk.wait) wait=1 ;;
+    rk.title=*) title=${word#*=} ;;
     rk.hosts=*) hosts=${word#*=} ;;
+    console=tty0) screen=tty1 ;;
   esac
 done
 while read -r module; do
@@ -36,7 +38,7 @@ if [ "$wait" ]; then
     sleep 1
   done
 fi
-set -- "$key" "$token" "$room" "$meeting"
+set -- "$key" "$token" "$room" "$meeting" "$title"
 . /page
 httpd -h /www -p 80
 read -r uptime _ < /proc/uptime
@@ -44,5 +46,9 @@ read -r uptime _ < /proc/uptime
 for port in /dev/vport*; do
   [ -c "$port" ] && while echo "READY $key $uptime" > "$port"; do sleep 2; done &
 done
+if [ -n "$screen" ]; then
+  printf '\033[2J\033[HMachine of room %s\n%s\n\n' "$room" "$(httpd -d "$title")" > "/dev/$screen"
+  while :; do setsid sh -c "exec sh -i < /dev/$screen > /dev/$screen 2>&1"; sleep 1; done &
+fi
 mount -t sysfs sys /sys
 while :; do wait; sleep 3600; done
