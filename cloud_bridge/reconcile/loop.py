@@ -141,16 +141,17 @@ class Reconciler:
             machines = self._census()
             now = self._clock.now()
             wanted = self._store.wanted()
+            written = self._written(wanted, now)
             planned = plan(
                 wanted,
                 machines,
-                self._written(wanted, now),
+                written,
                 self._templates,
                 self._provider.capacity(),
                 now,
             )
             self._due_mono = now.mono + max(0.0, planned.next_due - now.wall)
-            self._tell(planned, now.wall)
+            self._tell(planned, status.expected(machines, written.boots), now.wall)
             for action in planned.actions:
                 if not self._stop.is_set():
                     self._workers.give(action)
@@ -209,8 +210,8 @@ class Reconciler:
         here = {machine.token for machine in machines}
         self._booting = {token: at for token, at in self._booting.items() if token in here}
 
-    def _tell(self, planned: Plan, wall: float) -> None:
-        changed = status.messages(planned.standings, self._told, wall)
+    def _tell(self, planned: Plan, likely: Mapping[str, float], wall: float) -> None:
+        changed = status.messages(planned.standings, self._told, wall, likely)
         if self._again.is_set():
             self._again.clear()
             changed = {**self._told, **changed}

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from cloud_bridge.status import GONE_KEPT_S, messages
-from cloud_bridge.types import Standing
+from cloud_bridge.status import GONE_KEPT_S, expected, messages
+from cloud_bridge.types import Machine, Standing
 
 READY = Standing("a", "k", "m", "small", "ready", 2000.0, "127.0.0.1:1")
 
@@ -37,3 +37,21 @@ def test_a_machine_that_never_was_is_not_gone() -> None:
     for phase in ("wanted", "refused", "failed"):
         first = messages([replace(READY, phase=phase)], {}, 10.0)
         assert messages([], first, 20.0)["a"].machines == ()
+
+
+def test_a_room_is_told_when_its_machine_is_likely_to_be_ready() -> None:
+    machine = Machine("k", "m/", ("aurora",), "small", "booting", 900.0, 100.0, 128)
+    others = [replace(machine, key="r", phase="ready"), replace(machine, key="s", ours=False)]
+    likely = expected([machine, *others, replace(machine, key="n", template="new")], BOOTS)
+    assert likely == {"k": 108.0}
+    standings = [
+        Standing("aurora", "k", "m/", "small", "booting", 900.0),
+        Standing("aurora", "r", "m/", "small", "ready", 900.0),
+    ]
+    told = messages(standings, {}, 101.0, {**likely, "r": 5.0})["aurora"].machines
+    assert [one.expected for one in told] == [108.0, 0.0]
+    known = messages(standings, {}, 101.0, likely)
+    assert messages(standings, known, 102.0, likely) == {}
+
+
+BOOTS = {"small": (7.0, 30.0, 8.0)}
