@@ -19,7 +19,7 @@ ANSWER = re.compile(
     r"(?:renewed|who) machine-id=([0-9a-f]*) hostname=([a-z0-9-]*|\(none\)) host-key=([0-9a-f]{16})"
     r" time=(\d{1,20}) uuid=([0-9a-f-]{36})"
 )
-DRIFT_S, TURNS = 1.0, 3
+DRIFT_S, TURNS = 2.0, 3
 """How far its clock may be from ours, and how often it is told to get there."""
 
 
