@@ -91,7 +91,7 @@ def _booted(house: House, libvirtd: Libvirtd, guest: Path) -> Iterator[tuple[Hou
     try:
         until(
             lambda: any(answers(machine) for machine in provider.list() if machine.ours),
-            120,
+            240,
             what="the machine answers",
         )
         machine = next(one for one in provider.list() if one.key == key)
@@ -108,6 +108,7 @@ def _booted(house: House, libvirtd: Libvirtd, guest: Path) -> Iterator[tuple[Hou
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(480)
 def test_a_machines_page_and_screen(browser: Browser, desktop: tuple[House, Machine]) -> None:
     house, machine = desktop
     with page_of(browser, f"{house.url}/", "1440x900", notes=NOTES) as page:
