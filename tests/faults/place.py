@@ -15,7 +15,7 @@ from tests.world.mosquitto import Mosquitto, free_port
 from tests.world.probes import healthy
 from tests.world.waiting import until
 
-LONG_S = 120.0
+LONG_S = 300.0
 PERIODS_S = 6.0
 """Two periods of the reconciler."""
 SMALL_MIB = 128
