@@ -75,6 +75,8 @@ class PluginHost:
         if cache is not None:
             cache.when_refused(self._compiled_anew)
         self._loader = Loader(plugins, enabled, cache, shelf, self._arrive)
+        self._answered: dict[str, Runner] = {}
+        """Those whose next instance is still to be made."""
         self._stopping = False
         self._thread: threading.Thread | None = None
 
@@ -148,10 +150,9 @@ class PluginHost:
 
     def _wait(self, box: Sandbox) -> bool:
         """Return once there is something to do; False: to end."""
-        if not self._rest(box, PREPARE_AFTER_S):
-            for runner in self._runners.values():
-                if not runner.quarantined:
-                    runner.prepare()
+        if not (self._answered and self._rest(box, PREPARE_AFTER_S)):
+            while self._answered:
+                self._answered.popitem()[1].prepare()
             self._rest(box, None)
         return not self._stopping
 
@@ -198,6 +199,7 @@ class PluginHost:
         if old is not None:
             new.inherit(old)
             old.close()
+            self._answered.pop(name, None)
         with self._changed:
             self._waiting.setdefault(name, Waiting())
             self._runners[name] = new
@@ -272,6 +274,7 @@ class PluginHost:
                 PluginAnswered(f"plugin:{name}", ids, output.commands, output.state, version, said)
             )
             CALLS.labels(name, "answered").inc()
+            self._answered[name] = runner
         SECONDS.labels(name).observe(ended - begun)
 
     def _fail(self, runner: Runner, ids: tuple[str, ...], reason: str) -> None:
