@@ -70,7 +70,18 @@ class Weights:
                 except OSError:  # not ours to set, or it ended
                     continue
                 done = True
+            _group(pid, level)
         return done
+
+
+def _group(pid: int, level: int) -> None:
+    """Set the level of the guest's session: between sessions, levels of threads count nothing."""
+    own, file = Path("/proc/self/autogroup"), Path(f"/proc/{pid}/autogroup")
+    try:
+        if file.read_text().split()[0] != own.read_text().split()[0]:
+            file.write_text(str(level))
+    except (OSError, IndexError):  # not ours to set, it ended, or a kernel without such groups
+        return
 
 
 def _threads(pid: int) -> list[int]:
