@@ -35,7 +35,8 @@ class Case:
     kill: ends the machine of a key behind the provider's back, as a fault of the host would;
     stranger: holds a machine without our tag and tells the key under which it is listed;
     unmade: what cannot be made -> what the error says; boots, memory_mib: its `capacity()`;
-    answers: whether a machine's own service answers; boot_s: how long that may take.
+    answers: whether a machine's own service answers; boot_s: how long that may take; ten_lists_s:
+    how long ten looks at what there is may take.
     """
 
     provider: Callable[[str], Closable]
@@ -47,6 +48,7 @@ class Case:
     boots: int = 2
     answers: Callable[[Machine], bool] = answers
     boot_s: float = 120.0
+    ten_lists_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
         partial(stranger, stack),
         unmade=UNMADE,
         answers=partial(runs, stack),
+        ten_lists_s=10.0,
     )
 
 
