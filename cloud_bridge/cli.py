@@ -117,11 +117,11 @@ def door(config: Path) -> None:
 @CONFIG
 def admin_password(config: Path) -> None:
     """Give the user admin a new one-time password and sign them out everywhere."""
-    from cloud_bridge import app  # noqa: PLC0415
+    from cloud_bridge import chores  # noqa: PLC0415
 
     settings = _config(config)
     try:
-        click.echo(app.reset_password(settings))
+        click.echo(chores.reset_password(settings))
     except StoreError as error:
         raise Failure(str(error)) from error
 
@@ -159,17 +159,17 @@ def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Proces
 @click.option("--retry", "key", default="", help="Let the given-up machine KEY begin anew.")
 def machines(config: Path, key: str) -> None:
     """List the machines there are: key, room, phase, end of the lease, address."""
-    from cloud_bridge import app  # noqa: PLC0415
+    from cloud_bridge import chores  # noqa: PLC0415
 
     settings = _config(config)
     if key:
-        if not app.retry(settings, key):
+        if not chores.retry(settings, key):
             raise Failure(f"no attempts are kept for a machine {key}")
         click.echo(f"{key}: begins anew while it is wanted")
         return
     try:
-        rows = app.machines(settings)
-    except app.VmError as error:
+        rows = chores.machines(settings)
+    except chores.VmError as error:
         raise Failure(str(error)) from error
     for machine, answering in rows:
         if machine.ours:
@@ -208,11 +208,11 @@ def doctor(config: Path) -> None:
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 def image(folder: Path) -> None:
     """Build the small guest into FOLDER from Debian's cloud kernel and busybox."""
-    from cloud_bridge import app  # noqa: PLC0415
+    from cloud_bridge import chores  # noqa: PLC0415
 
     try:
-        click.echo(str(app.make_image(folder)))
-    except (app.KernelError, OSError) as error:
+        click.echo(str(chores.make_image(folder)))
+    except (chores.KernelError, OSError) as error:
         raise Failure(str(error)) from error
 
 

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from cloud_bridge import app
+from cloud_bridge import assembly, chores
 from cloud_bridge.config import CloudConfig, cloud_of
 from cloud_bridge.store import Store, StoreError
 
@@ -27,8 +27,8 @@ class Finding:
 
 
 def examine(config: CloudConfig) -> list[Finding]:
-    """Return a finding for broker, database, hypervisor, guests, images and disk."""
-    looks = (_broker, _store, _provider, _guests, _images, _disk)
+    """Return a finding for broker, database, hypervisor, guests, images, screens and disk."""
+    looks = (_broker, _store, _provider, _guests, _images, _screens, _disk)
     return [look(config) for look in looks]
 
 
@@ -55,26 +55,38 @@ def _store(config: CloudConfig) -> Finding:
 def _provider(config: CloudConfig) -> Finding:
     name = "libvirt" if cloud_of(config.provider.uri) is None else "openstack"
     try:
-        provider = app.provider_of(config)
+        provider = assembly.provider_of(config)
         try:
             capacity = provider.capacity()
         finally:
             provider.close()
-    except app.VmError as error:
+    except chores.VmError as error:
         return Finding(name, False, str(error), REMEDY[name])
     detail = f"{capacity.memory_mib} MiB for machines, {capacity.boots} start at once"
     return Finding(name, True, detail)
 
 
 def _guests(_config: CloudConfig) -> Finding:
-    how = app.how_guests_run()
+    how = chores.how_guests_run()
     return Finding("guests", bool(how), how, "install Debian's qemu-system-x86")
 
 
 def _images(config: CloudConfig) -> Finding:
-    missing = app.missing_images(config)
+    missing = assembly.missing_images(config)
     remedy = f"run: roomkeeper-cloud image {config.guest}"
     return Finding("images", not missing, ", ".join(missing) or "all there", remedy)
+
+
+def _screens(config: CloudConfig) -> Finding:
+    wanted = sorted(name for name, each in config.templates.items() if each.screen)
+    if not wanted:
+        return Finding("screens", True, "no template has one")
+    folder = Path(config.door.novnc) if config.door.novnc else None
+    remedy = "install Debian's novnc and name its folder as [door] novnc, or take the screens away"
+    if folder is None:
+        return Finding("screens", False, f"{', '.join(wanted)}: the door has no noVNC", remedy)
+    there = (folder / "core" / "rfb.js").is_file()
+    return Finding("screens", there, str(folder) if there else f"no noVNC in {folder}", remedy)
 
 
 def _disk(config: CloudConfig) -> Finding:

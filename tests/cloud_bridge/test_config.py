@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from cloud_bridge.app import VmError, provider_of
+from cloud_bridge.assembly import provider_of
 from cloud_bridge.cli import main
 from cloud_bridge.config import CloudConfig, ConfigError, TemplateSection, load_cloud
+from cloud_bridge.doctor import _screens
+from cloud_bridge.vms.base import VmError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "cloud.toml"
 MINIMAL = "[templates.small]\n"
@@ -168,3 +170,25 @@ def test_the_doctor_says_what_to_do(tmp_path: Path) -> None:
     assert "FAIL broker" in done.stdout
     assert "run: roomkeeper-cloud image" in done.stdout
     assert "ok   libvirt" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("screen", "novnc", "well", "says"),
+    [
+        (False, "", True, "no template has one"),
+        (True, "", False, "small: the door has no noVNC"),
+        (True, "empty", False, "no noVNC in"),
+        (True, "there", True, "there"),
+    ],
+)
+def test_the_doctor_misses_what_shows_screens(
+    tmp_path: Path, screen: bool, novnc: str, well: bool, says: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "there" / "core").mkdir(parents=True)
+    (tmp_path / "there" / "core" / "rfb.js").touch()
+    path = tmp_path / "cloud.toml"
+    board = 'board = "q35"\nscreen = true\n' if screen else ""
+    path.write_text(MINIMAL + board + (f'[door]\nnovnc = "{novnc}"\n' if novnc else ""))
+    finding = _screens(load_cloud(path))
+    assert (finding.well, says in finding.detail) == (well, True)

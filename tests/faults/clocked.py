@@ -5,7 +5,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from cloud_bridge import app
+from cloud_bridge import app, assembly
 from cloud_bridge.config import load_cloud
 from cloud_bridge.reconcile import loop
 from cloud_bridge.reconcile.clock import Clock
@@ -32,7 +32,8 @@ def main() -> None:
     stopping = stop.install()
     logs.setup("reconcile", config.log.level)
     loop.Clock = partial(Clock, dial.wall, dial.mono)  # type: ignore[misc,assignment]
-    app.LibvirtProvider = partial(app.LibvirtProvider, clock=dial.wall)  # type: ignore[misc,assignment]
+    timed = partial(assembly.LibvirtProvider, clock=dial.wall)
+    assembly.LibvirtProvider = timed  # type: ignore[misc,assignment]
     process = app.ReconcileProcess(config)
     process.start()
     stopping.wait()
