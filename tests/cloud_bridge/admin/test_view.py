@@ -29,6 +29,7 @@ STATES = {
     "attention": ("ready", "busy", "7 things need attention", 6, 7),
     "stale": ("stale", "busy", "This page is not up to date", 6, 8),
     "degraded": ("ready", "busy", "2 things need attention", 3, 2),
+    "idle": ("ready", "pending", "1 thing needs attention", 3, 1),
 }
 
 
