@@ -1,6 +1,7 @@
 """`roomkeeper-edge plugin install, rollback, allow-rollback, list, logs`: what a room runs."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -57,17 +58,18 @@ def install(source: Path, config: Path) -> None:
         click.echo(f"add {plugin.id} to [plugins] enabled in {config} to let it run")
     if not _named(plugin.id, Path(room.policy.file)):
         click.echo(
-            f"{room.policy.file} names no permit for it, so all it asks for is refused: "
-            f"`roomkeeper-edge plugin permit FOLDER` prints one to add"
+            f"{room.policy.file} names no permit for it: unless a general one covers it, "
+            f"all it asks for is refused; `roomkeeper-edge plugin permit FOLDER` prints one to add"
         )
 
 
 def _named(plugin: str, policy: Path) -> bool:
     """Whether a policy speaks of a plugin; one that cannot be read is another command's error."""
     try:
-        return f'Plugin::"{plugin}"' in policy.read_text(encoding="utf-8")
+        text = re.sub(r"//.*", "", policy.read_text(encoding="utf-8"))
     except (OSError, UnicodeError):
         return True
+    return f'Plugin::"{plugin}"' in text
 
 
 @click.command()

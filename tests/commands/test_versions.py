@@ -78,10 +78,12 @@ def test_who_installs_is_told_when_the_rooms_policy_permits_nothing_of_it(desk: 
     assert "room.cedar names no permit for it" in said
     assert "plugin permit FOLDER" in said
     own = desk.folder / "own.cedar"
-    own.write_text('permit (principal == Plugin::"guest", action, resource);')
     text = desk.config.read_text()
     desk.config.write_text(text.replace(f"{ROOT}/config/policies/room.cedar", str(own)))
-    assert "names no permit" not in desk.ok("install", desk.source("1.1.0"))
+    own.write_text('// permit (principal == Plugin::"guest", action, resource);')
+    assert "names no permit" in desk.ok("install", desk.source("1.1.0"))
+    own.write_text('permit (principal == Plugin::"guest", action, resource);')
+    assert "names no permit" not in desk.ok("install", desk.source("1.2.0"))
 
 
 def test_install_list_and_go_back(desk: Desk) -> None:
