@@ -17,7 +17,7 @@ from edge.plugins.loader import Loader, Ready, Refused
 from edge.plugins.queue import PluginCall, Waiting
 from edge.plugins.runner import Runner
 from edge.plugins.sandbox import GuestError, Sandbox
-from edge.plugins.selftest import at_fault
+from edge.plugins.selftest import OVERLOADED, at_fault
 from edge.plugins.shelf import Shelf
 
 __all__ = ["PluginCall", "PluginHost", "Post"]
@@ -263,7 +263,7 @@ class PluginHost:
             if at_fault(error, used, runner.plugin.manifest.limits):
                 runner.failed(reason, ended)
             else:
-                reason += f", of which it was given {used * 1000:.0f}: the machine is overloaded"
+                reason += f", of which it was given {used * 1000:.0f}: {OVERLOADED}"
             self._fail(runner, ids, reason)
             if runner.quarantined:
                 self._loader.replace(runner.plugin, runner.quarantined)

@@ -14,9 +14,11 @@ from edge.plugins.install import GOLDEN, InstalledPlugin
 from edge.plugins.manifest import Limits, Manifest
 
 PATIENCE_MS = 1000
-"""Deadline of a golden event: here it counts what a plugin says, not how soon."""
-TRIES = 25
-"""How often a guest may introduce itself while the machine has no time for it."""
+"""Deadline of a golden event: here it counts what a plugin says, not how soon.
+
+A machine that has no time for a guest is waited for as long: the next plugins wait behind it.
+"""
+OVERLOADED = "the machine is overloaded"
 FAIR = 0.25
 """Share of its deadline that a guest must have had the processor for, to be at fault."""
 
@@ -37,6 +39,11 @@ def at_fault(error: GuestError, used_s: float, limits: Limits) -> bool:
     return not isinstance(error, DeadlineError) or used_s * 1000 >= FAIR * limits.deadline_ms
 
 
+def tries(limits: Limits) -> int:
+    """Return how often a guest may introduce itself while the machine has no time for it."""
+    return max(2, PATIENCE_MS // limits.deadline_ms)
+
+
 def introduce(
     guest: Guest, manifest: Manifest, cpu: Callable[[], float] = time.thread_time
 ) -> None:
@@ -53,14 +60,17 @@ def introduce(
 
 
 def _description(guest: Guest, cpu: Callable[[], float]) -> str:
-    for _ in range(TRIES - 1):
+    count = left = tries(guest.limits)
+    while True:
         begun = cpu()
         try:
             return guest.call("describe", None)
         except DeadlineError as error:
+            left -= 1
             if at_fault(error, cpu() - begun, guest.limits):
                 raise
-    return guest.call("describe", None)
+            if not left:
+                raise DeadlineError(f"{error}, {count} times: {OVERLOADED}") from error
 
 
 def self_test(guest: Guest, plugin: InstalledPlugin) -> int:

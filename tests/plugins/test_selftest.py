@@ -8,10 +8,12 @@ from edge.plugins.errors import DeadlineError
 from edge.plugins.guest import Guest
 from edge.plugins.manifest import Limits, Manifest
 from edge.plugins.sandbox import Sandbox
-from edge.plugins.selftest import TRIES, introduce
+from edge.plugins.selftest import PATIENCE_MS, introduce, tries
 from tests.plugins.guests import component, guest
 
 LOOP = "(loop $l (br $l))"
+TRIES = 50
+"""A second at the usual deadline of 20 ms."""
 
 
 @pytest.fixture
@@ -56,9 +58,15 @@ def test_a_machine_without_time_for_it_keeps_no_plugin_out(box: Sandbox, times: 
 
 def test_it_is_not_tried_for_ever(box: Sandbox) -> None:
     late, clock = Late(made(box)[0], 10**6), asked(0.0)
-    with pytest.raises(DeadlineError):
+    with pytest.raises(DeadlineError, match="50 times: the machine is overloaded"):
         introduce(late, made(box)[1], lambda: next(clock))  # type: ignore[arg-type]
     assert late.left == 10**6 - TRIES
+
+
+@pytest.mark.parametrize("deadline_ms", [1, 20, 300, 1000, 5000])
+def test_the_others_wait_about_a_second_for_it(deadline_ms: int) -> None:
+    count = tries(Limits(deadline_ms=deadline_ms))
+    assert count == 2 or count * deadline_ms <= PATIENCE_MS
 
 
 def test_a_guest_that_used_its_time_is_not_asked_again(box: Sandbox) -> None:
