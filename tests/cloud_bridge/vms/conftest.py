@@ -15,8 +15,7 @@ ENTRIES: dict[str, Entry] = {
 }
 
 
-# Of the session, so that pytest goes through all modules with one case before the next: once the
-# driver inside this process was open, libvirt takes every address for it.
+# Of the session, so that pytest goes through all modules with one case before the next.
 @pytest.fixture(
     scope="session",
     params=[pytest.param(name, id=name, marks=entry.marks) for name, entry in ENTRIES.items()],
@@ -42,6 +41,20 @@ def provider(case: Case) -> Iterator[Closable]:
         if machine.ours:
             made.delete(machine.key)
     made.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the driver inside this process for the end of the session.
+
+    Once it was open, libvirt takes every address for its own and finds no daemon any more.
+    """
+    items.sort(key=_embeds)
+
+
+def _embeds(item: pytest.Item) -> bool:
+    called = getattr(item, "callspec", None)
+    return called is not None and called.params.get("case") == "libvirt-embed"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
