@@ -159,9 +159,8 @@ def domain_xml(
 
 def command_line(tag: Tag, host: Host, image: Image, title: str = "") -> str:
     """Return the kernel's command line; what people wrote is percent-encoded and bounded."""
-    words = [*kernel_words(host), *(f"rk.{name}={text}" for name, text in told_of(tag).items())]
-    if title:  # the room sends it where its policy lets it out
-        words.append(f"rk.title={quote(title, safe='')[:200]}")
+    told = told_of(tag, title)
+    words = [*kernel_words(host), *(f"rk.{name}={text}" for name, text in told.items())]
     if image.screen:
         words.append("console=tty0")
     words += image.append.split()
@@ -171,9 +170,14 @@ def command_line(tag: Tag, host: Host, image: Image, title: str = "") -> str:
     return " ".join(words)
 
 
-def told_of(tag: Tag) -> dict[str, str]:
-    """Return what a guest is told of itself, percent-encoded and bounded."""
+def told_of(tag: Tag, title: str = "") -> dict[str, str]:
+    """Return what a guest is told of itself, percent-encoded and bounded.
+
+    title: the meeting's, which the room sends where its policy lets it out.
+    """
     told = {"key": tag.key, "token": tag.token, "room": tag.rooms[0], "meeting": tag.meeting}
+    if title:
+        told["title"] = title
     return {name: quote(text, safe="")[:200] for name, text in told.items()}
 
 

@@ -44,22 +44,22 @@ def hostname(tag: Tag) -> str:
     return f"room-{domain_uuid(tag.key)}"
 
 
-def wish(tag: Tag, wall: float) -> str:
+def wish(tag: Tag, wall: float, title: str = "") -> str:
     """Return the line that tells a guest who it is; each has a seed of its own."""
     told = {
         "seed": secrets.token_hex(SEED_BYTES),
         "time": str(int(wall * 1e9)),
         "machine-id": machine_id(tag),
         "hostname": hostname(tag),
-        **told_of(tag),
+        **told_of(tag, title),
     }
     return "renew " + " ".join(f"{name}={text}" for name, text in told.items())
 
 
-def renew(agent: Lines, tag: Tag, clock: Callable[[], float] = time.time) -> Self:
+def renew(agent: Lines, tag: Tag, clock: Callable[[], float] = time.time, title: str = "") -> Self:
     """Make the guest the machine of `tag`; raise VmError unless it says that it is."""
     for _ in range(TURNS):
-        agent.send(wish(tag, clock()))
+        agent.send(wish(tag, clock(), title))
         became = read(agent)
         if (became.machine_id, became.hostname) != (machine_id(tag), hostname(tag)):
             raise VmError(f"machine {tag.key}: its guest took itself for {became.machine_id!r}")

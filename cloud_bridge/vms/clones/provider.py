@@ -84,7 +84,7 @@ class CloneProvider:
             tag = self._new_tag(spec)
             self._records.put(Record(tag, saved.key if saved else ""))
             try:
-                self._begin(shape, saved, tag)
+                self._begin(shape, saved, tag, spec.title)
             except VmError:
                 self._end(spec.key)
                 raise
@@ -130,7 +130,7 @@ class CloneProvider:
     def close(self) -> None:
         """Let go of nothing: machines live on, and are found again by what stands beside them."""
 
-    def _begin(self, shape: Shape, saved: Saved | None, tag: Tag) -> None:
+    def _begin(self, shape: Shape, saved: Saved | None, tag: Tag, title: str) -> None:
         """Start the process, load the template into it, and make it the machine of `tag`."""
         sockets = self._records.base(tag.key)
         name = machine_name(tag.key)
@@ -145,7 +145,7 @@ class CloneProvider:
             if saved:
                 with Lines(Path(f"{sockets}.qmp"), limit) as monitor:
                     Monitor(monitor).load(saved.state)
-            identity.renew(agent, tag, self._clock)
+            identity.renew(agent, tag, self._clock, title)
 
     def _saved(self, shape: Shape) -> Saved | None:
         """Return the template, None when memory has no room for one: then the guest is booted."""

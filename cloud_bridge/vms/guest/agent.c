@@ -1,7 +1,8 @@
 /* The small guest's agent: makes a machine that was copied in memory one of its own.
  *
- * It lives on the virtio-serial port named as its only argument and answers lines:
- *   renew seed=HEX128 time=NS machine-id=HEX32 hostname=NAME key=K token=T room=R meeting=M
+ * `agent page KEY TOKEN ROOM MEETING TITLE` writes the page of a machine that was told at its start.
+ * Else it lives on the virtio-serial port named as its only argument and answers lines:
+ *   renew seed=HEX128 time=NS machine-id=HEX32 hostname=NAME key=K token=T room=R meeting=M [title=P]
  *   who
  * with `renewed ...` or `who ...` (what it is now), or `error WHAT` (and nothing was changed).
  * At its start it says `waiting`. Copies share everything, the kernel's random pool included, so
@@ -10,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,16 +18,16 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SEED 64
 #define LINE 4096
 
-enum { F_SEED, F_TIME, F_ID, F_HOST, F_KEY, F_TOKEN, F_ROOM, F_MEETING, FIELDS };
-static const char *const names[FIELDS] = {"seed", "time", "machine-id", "hostname",
-                                          "key",  "token", "room",     "meeting"};
+/* The last may be missing. */
+enum { F_SEED, F_TIME, F_ID, F_HOST, F_KEY, F_TOKEN, F_ROOM, F_MEETING, F_TITLE, FIELDS };
+static const char *const names[FIELDS] = {"seed",  "time", "machine-id", "hostname", "key",
+                                          "token", "room", "meeting",    "title"};
 
 static int nibble(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -82,20 +82,43 @@ static int new_host_key(void) {
   return put("/etc/host_key", text, 0600);
 }
 
-static int page(char *const value[FIELDS]) {
-  pid_t child = fork();
-  if (child == 0) {
-    execl("/bin/sh", "sh", "/page", value[F_KEY], value[F_TOKEN], value[F_ROOM],
-          value[F_MEETING], (char *)NULL);
-    _exit(127);
+/* Write percent-encoded text as text of an HTML page; what does not fit is left out. */
+static void html(const char *text, char *out, size_t size) {
+  size_t used = 0;
+  for (; *text && used + 7 < size; text++) {
+    int high = -1, low = -1;
+    if (*text == '%' && (high = nibble(text[1] | 32)) >= 0) low = nibble(text[2] | 32);
+    char c = low >= 0 ? (char)(high << 4 | low) : *text;
+    if (low >= 0) text += 2;
+    if (strchr("<>&\"'", c))
+      used += (size_t)sprintf(out + used, "&#%d;", c);
+    else
+      out[used++] = c;
   }
-  int status;
-  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+  out[used] = 0;
+}
+
+/* Say on the guest's page whose machine it is; all but the title is shown as it is encoded. No
+ * program is started for it: where the processor is emulated that takes longer than all the rest. */
+static int page(const char *const value[]) {
+  static char title[LINE], text[4 * LINE];
+  html(value[4], title, sizeof title);
+  const char *room = value[2];
+  snprintf(text, sizeof text,
+           "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Room %s</title>\n"
+           "<h1>Machine of room %s</h1>%s%s%s<p>Meeting <code>%s</code></p>"
+           "<p>Key <code>%s</code></p></html>\n",
+           room, room, *title ? "<p>" : "", title, *title ? "</p>" : "", value[3], value[0]);
+  if (!put("/www/index.html", text, 0644)) return 0;
+  snprintf(text, sizeof text, "%s %s\n", value[0], value[1]);
+  /* Last, and whole at once: who reads it takes the machine for ready. */
+  return put("/www/.ready", text, 0644) && rename("/www/.ready", "/www/ready") == 0;
 }
 
 /* Take on an identity; return what was wrong, NULL when it is done. */
 static const char *renew(char *words) {
-  char *value[FIELDS] = {0}, *rest, *end;
+  const char *value[FIELDS] = {0};
+  char *rest, *end;
   unsigned char seed[SEED], id[16];
   for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
     char *equals = strchr(word, '=');
@@ -104,6 +127,7 @@ static const char *renew(char *words) {
     for (int i = 0; i < FIELDS; i++)
       if (!strcmp(word, names[i])) value[i] = equals + 1;
   }
+  if (!value[F_TITLE]) value[F_TITLE] = "";
   for (int i = 0; i < FIELDS; i++)
     if (!value[i]) return names[i];
   errno = 0;
@@ -119,7 +143,7 @@ static const char *renew(char *words) {
   if (clock_settime(CLOCK_REALTIME, &now)) return "clock";
   if (sethostname(value[F_HOST], strlen(value[F_HOST]))) return "hostname";
   if (!put("/etc/machine-id", line, 0444) || !new_host_key()) return "files";
-  return page(value) ? NULL : "page";
+  return page(value + F_KEY) ? NULL : "page";
 }
 
 static void first_line(const char *path, char *out, size_t size) {
@@ -166,6 +190,7 @@ static void answer(int port, char *line) {
 
 int main(int argc, char **argv) {
   static char line[LINE];
+  if (argc == 7 && !strcmp(argv[1], "page")) return !page((const char *const *)argv + 2);
   size_t held = 0;
   int lost = 0, port = argc == 2 ? open(argv[1], O_RDWR) : -1;
   if (port < 0) return 1;

@@ -56,7 +56,7 @@ def initramfs(kernel: Kernel, busybox: Path) -> bytes:
     entries += [cpio.regular(f"modules/{path.name}", path.read_bytes()) for path in order]
     names = "".join(f"{path.name}\n" for path in order)
     entries.append(cpio.regular("modules/order", names.encode()))
-    for name, source in (("init", "init.sh"), ("page", "page.sh"), ("bin/agent", "agent")):
+    for name, source in (("init", "init.sh"), ("bin/agent", "agent")):
         entries.append(cpio.regular(name, own.joinpath(source).read_bytes(), 0o755))
     return cpio.archive(entries)
 

@@ -38,8 +38,7 @@ if [ "$wait" ]; then
     sleep 1
   done
 fi
-set -- "$key" "$token" "$room" "$meeting" "$title"
-. /page
+agent page "$key" "$token" "$room" "$meeting" "$title"
 httpd -h /www -p 80
 read -r uptime _ < /proc/uptime
 # Waits for a listener, so it must not hold up anything; said again for who listens later.

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -73,6 +74,8 @@ def test_copies_differ_in_all_that_must_be_their_own(
     for _ in range(4):
         machine = provider.ensure(spec(new_key()))
         until(lambda machine=machine: answers(machine), 120, "its page")  # type: ignore[misc]
+        with urlopen(f"http://{machine.address}/", timeout=30) as page:
+            assert b"<p>Title</p>" in page.read()
         # Two connections after the provider's: the agent lives on when one is closed.
         first, second = who(folder, machine.key), who(folder, machine.key)
         assert first.fresh != second.fresh

@@ -1,6 +1,8 @@
 """The small guest's files: the same bytes each time, made of what is installed."""
 
 import json
+import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.vms import guest
 from cloud_bridge.vms.guest import cpio
 from cloud_bridge.vms.guest.build import build, initramfs
 from cloud_bridge.vms.guest.kernel import KernelError, find, unpack
@@ -93,3 +96,27 @@ def test_building_twice_changes_nothing_and_damage_is_mended(guest: Path, tmp_pa
     assert (copy / "initramfs").read_bytes() == whole
     assert whole == initramfs(find(), Path("/bin/busybox"))
     assert json.loads((copy / "manifest.json").read_text())["kernel"] == find().release
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("", ""),
+        ("Plans%20%26%20%3Cb%3Efun%3C%2Fb%3E", "<p>Plans &#38; &#60;b&#62;fun&#60;/b&#62;</p>"),
+        ("caf%C3%A9%2", "<p>café%2</p>"),
+        ("%zz%%41%4", "<p>%zz%A%4</p>"),
+        ("%22%27" * 2000, "<p>" + "&#34;&#39;" * 100),
+    ],
+)
+def test_the_page_shows_a_title_as_text(tmp_path: Path, title: str, shown: str) -> None:
+    if os.getuid() != 0 or platform.machine() != "x86_64":
+        pytest.skip("needs root and an amd64 processor, to run the guest's agent in a folder")
+    (tmp_path / "www").mkdir()
+    shutil.copy(guest.__path__[0] + "/agent", tmp_path)
+    words = ["/agent", "page", "KEY", "TOKEN", "aurora", "demo%40x", title]
+    subprocess.run(["chroot", str(tmp_path), *words], check=True)
+    page = (tmp_path / "www" / "index.html").read_text()
+    assert f"<h1>Machine of room aurora</h1>{shown}" in page
+    assert page.endswith("<p>Meeting <code>demo%40x</code></p><p>Key <code>KEY</code></p></html>\n")
+    assert (tmp_path / "www" / "ready").read_text() == "KEY TOKEN\n"
+    assert sorted(each.name for each in (tmp_path / "www").iterdir()) == ["index.html", "ready"]
