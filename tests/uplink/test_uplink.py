@@ -172,7 +172,7 @@ def test_silence_of_the_service_is_told_and_the_rows_are_sent_again(
 ) -> None:
     with Site(broker) as site, Room(broker, tmp_path / "journal.db", resend_s=0.3) as room:
         room.write(1, 2)
-        until(lambda: site.sequences() == [1, 2, 1, 2, 1, 2])
+        until(lambda: site.sequences()[:6] == [1, 2] * 3)
         assert room.health("service") == [("lost", "it does not confirm what it was sent")]
         site.say(topics.ACK, room.ack(2))
         until(lambda: room.health("service")[-1] == ("ok", ""))
