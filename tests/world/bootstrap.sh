@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Install what the commands need and is missing: Debian packages, a Python environment.
-# Usage: bootstrap.sh [packages|python|wasm|peers|nova|all]   (all: packages and Python; the default)
+# Usage: bootstrap.sh [packages|python|wasm|peers|nova|debian|all]   (all: packages and Python; the default)
 # peers: Home Assistant and Node-RED under build/peers, for the figures beside them.
+# debian: what builds a whole Debian as a guest, for the figures of machines.
 # nova: an OpenStack under build/peers and what it stands on, for `make test-openstack`.
 # Runs any number of times; a second run only compares stamps. Details go to build/bootstrap.log.
 set -euo pipefail
@@ -156,7 +157,8 @@ case ${1:-all} in
   homeassistant) environment build/peers/homeassistant lock/homeassistant.txt ;;
   nodered) node_red ;;
   nova) PACKAGES=$NOVA_PACKAGES; packages; environment build/peers/nova lock/nova.txt ;;
+  debian) PACKAGES="mmdebstrap e2fsprogs"; packages ;;
   peers) environment build/peers/homeassistant lock/homeassistant.txt; node_red ;;
   all) packages; environment .venv lock/dev.txt ;;
-  *) fail "usage: bootstrap.sh [packages|python|wasm|homeassistant|nodered|peers|nova|all]" ;;
+  *) fail "usage: bootstrap.sh [packages|python|wasm|homeassistant|nodered|peers|nova|debian|all]" ;;
 esac
