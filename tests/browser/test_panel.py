@@ -142,6 +142,19 @@ def test_the_code_of_a_machine_is_shown_with_a_tap(
                 assert not violations(page)
 
 
+@pytest.mark.parametrize("look", LOOKS)
+def test_what_waits_for_its_answer_can_be_read(browser: Browser, door: Door, look: str) -> None:
+    busy(door)
+    with page_of(browser, door.url, look=look) as page:
+        assert live(page).locator(".button, .segment").count() > 1
+        page.evaluate(
+            "() => document.querySelectorAll('.button, .segment')"
+            ".forEach(each => each.setAttribute('aria-busy', 'true'))"
+        )
+        shot(page, f"waiting-{look}")
+        assert not violations(page)
+
+
 def test_a_machine_is_asked_for_with_a_tap(browser: Browser, door: Door) -> None:
     free(door)
     with page_of(browser, door.url) as page:
