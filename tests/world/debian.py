@@ -44,6 +44,8 @@ def debian(folder: Path) -> Debian:
     found = Debian(place / "vmlinux", place / "initramfs", place / "disk")
     if not place.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob("part-*"):  # of a build that was killed
+            shutil.rmtree(left)
         _run(str(ROOT / "tests/world/bootstrap.sh"), "debian")
         with tempfile.TemporaryDirectory(dir=folder, prefix="part-") as scratch:
             part = Path(scratch) / "made"
