@@ -64,12 +64,16 @@ class Weights:
         """Set every thread's level; return whether any could be set."""
         done = False
         for pid in self.processes(name):
-            for thread in _threads(pid):
-                try:
-                    os.setpriority(os.PRIO_PROCESS, thread, level)
-                except OSError:  # not ours to set, or it ended
-                    continue
-                done = True
+            seen: set[int] = set()
+            # A thread has its maker's level: one begun before its maker's turn came is found again.
+            while new := _threads(pid) - seen:
+                seen |= new
+                for thread in new:
+                    try:
+                        os.setpriority(os.PRIO_PROCESS, thread, level)
+                    except OSError:  # not ours to set, or it ended
+                        continue
+                    done = True
             _group(pid, level)
         return done
 
@@ -84,11 +88,11 @@ def _group(pid: int, level: int) -> None:
         return
 
 
-def _threads(pid: int) -> list[int]:
+def _threads(pid: int) -> set[int]:
     try:
-        return [int(entry) for entry in os.listdir(f"/proc/{pid}/task")]
+        return {int(entry) for entry in os.listdir(f"/proc/{pid}/task")}
     except OSError:
-        return []
+        return set()
 
 
 def guests_of(name: str, proc: Path = Path("/proc")) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 HERE = Path(__file__).parent
 SHOTS = HERE.parents[1] / "build" / "screenshots"
@@ -26,6 +26,7 @@ def chromium() -> Iterator[Browser]:
     """A browser that is closed in the end; skips where none is installed."""
     if not PROGRAM.exists():
         pytest.skip("chromium is not installed")
+    expect.set_options(timeout=30_000)  # as long as all else waits
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         try:

@@ -119,7 +119,7 @@ def test_a_machines_page_and_screen(browser: Browser, desktop: tuple[House, Mach
         assert "Machine of room aurora" in page.inner_text("h1")
         page.go_back()
         page.click("text=Open its screen")
-        page.wait_for_selector("html[data-screen=connected]", timeout=20_000)
+        page.wait_for_selector("html[data-screen=connected]")
         page.wait_for_function(LIT, timeout=30_000)
         until(lambda: answers(machine), 60, what="the guest has drawn its greeting")
         page.locator("#screen canvas").click()
@@ -130,7 +130,7 @@ def test_a_machines_page_and_screen(browser: Browser, desktop: tuple[House, Mach
         shot(page, "screen-1440x900-light")
         assert not violations(page)
         house.end(machine)
-        page.wait_for_selector("html[data-screen=lost]", timeout=20_000)
+        page.wait_for_selector("html[data-screen=lost]")
         page.reload()
         page.wait_for_selector("text=Your visit is over")
 

@@ -74,7 +74,7 @@ def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None
     ):
         sign_in(admin, site.admin_password())
         rooms = admin.locator("main")
-        expect(rooms).to_contain_text("aurora", timeout=15_000)
+        expect(rooms).to_contain_text("aurora")
         page.wait_for_selector("html.live")
         word(page, "Free", 10)
         site.book("at-the-door", start, start + PLAN.length, "Live demonstration #demo")
@@ -84,22 +84,22 @@ def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None
         shot(page, "2-machine-ready")
         word(page, RUNNING, start - time.time() + 20)
         shot(page, "3-in-use")
-        expect(rooms).to_contain_text("In use", timeout=15_000)
+        expect(rooms).to_contain_text("In use")
         shot(admin, "admin-1-in-use")
         assert not violations(page)
 
         page.get_by_role("link", name="Why?").first.click()
-        expect(page.locator("body")).to_contain_text("people are here", timeout=5_000)
+        expect(page.locator("body")).to_contain_text("people are here")
         shot(page, "4-why")
         page.goto(f"http://127.0.0.1:{site.ports.panel}/")
         page.wait_for_selector("html.live")
 
         hung = site.supervisor.pid("edge")
         os.kill(hung, signal.SIGSTOP)
-        expect(page.locator(".offline")).to_be_visible(timeout=20_000)
+        expect(page.locator(".offline")).to_be_visible()
         shot(page, "5-room-hangs")
         os.kill(hung, signal.SIGCONT)
-        expect(page.locator(".offline")).to_be_hidden(timeout=20_000)
+        expect(page.locator(".offline")).to_be_hidden()
 
         site.supervisor.kill("edge")
         until(lambda: site.supervisor.pid("edge") != hung and healthy(site.ports.edge), 30)
@@ -107,7 +107,7 @@ def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None
         shot(page, "6-room-back")
 
         admin.goto(f"http://127.0.0.1:{site.ports.admin}/audit?text=check_in")
-        expect(rooms).to_contain_text("check", timeout=10_000)
+        expect(rooms).to_contain_text("check")
         shot(admin, "admin-2-audit")
         admin.goto(f"http://127.0.0.1:{site.ports.admin}/meetings")
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from edge.contracts.signals import MotionChanged, OperatorAsked, PeopleCounted
-from tests.browser.chromium import SHOTS, TAP, chromium, cut_off, page_of, small_targets, violations
+from tests.browser.chromium import SHOTS, chromium, cut_off, page_of, small_targets, violations
 from tests.world.door import Door
 from tests.world.scenes import SCENES, air, busy, free
 
@@ -96,9 +96,9 @@ def test_a_change_in_the_room_shows_without_a_reload(browser: Browser, door: Doo
         live(page).wait_for_selector("[data-gauge=people]:has-text('Nobody')")
         page.evaluate("window.same = true")
         door.say(PeopleCounted("camera", 5, 0.9))
-        page.wait_for_selector("[data-gauge=people]:has-text('5')", timeout=3000)
+        page.wait_for_selector("[data-gauge=people]:has-text('5')")
         door.say(OperatorAsked("panel", "book", seconds=1800))
-        page.wait_for_selector(".plate[data-tone=busy]", timeout=3000)
+        page.wait_for_selector(".plate[data-tone=busy]")
         assert page.evaluate("window.same")
 
 
@@ -159,7 +159,7 @@ def test_a_machine_is_asked_for_with_a_tap(browser: Browser, door: Door) -> None
     free(door)
     with page_of(browser, door.url) as page:
         live(page).click("text=30 min with demo-small")
-        page.wait_for_selector(".machine:has-text('is being made')", timeout=5000)
+        page.wait_for_selector(".machine:has-text('is being made')")
         assert [one.template for one in door.loop.state.wanted] == ["demo-small"]
 
 
@@ -213,12 +213,12 @@ def test_a_panel_that_lost_its_room_says_so_and_recovers(browser: Browser, door:
         assert door.server is not None
         port = door.server.address[1]
         door.server.stop()
-        page.wait_for_selector(".offline:visible", timeout=12_000)
+        page.wait_for_selector(".offline:visible")
         shot(page, "offline-800x480-light")
         with Door() as again:
             free(again)
             again.serve(port)
-            page.wait_for_selector(".offline", state="hidden", timeout=15_000)
+            page.wait_for_selector(".offline", state="hidden")
             page.wait_for_selector(".plate[data-tone=free]")
 
 
@@ -237,34 +237,6 @@ def test_everything_works_without_script(browser: Browser, door: Door) -> None:
         page.click(".back")
         page.click("[data-control=looks] >> text=DE")
         assert "Belegt" in page.inner_text(".plate")
-
-
-def test_first_paint_and_tap_are_quick(browser: Browser, door: Door) -> None:
-    busy(door)
-    with page_of(browser, f"{door.url}/?tab=controls") as page:
-        paints = [_paint(page) for _ in range(5)]
-        taps = [_tap(page) for _ in range(5)]
-    print({"first_paint_ms": _rounded(paints), "tap_to_visible_ms": _rounded(taps)})
-    # The promises are 300 and 200 ms; a busy machine may take twice that.
-    assert sorted(paints)[2] < 600
-    assert sorted(taps)[2] < 400
-
-
-def _rounded(figures: list[float]) -> list[int]:
-    return [round(figure) for figure in figures]
-
-
-def _paint(page: Page) -> float:
-    """Milliseconds from asking for the page anew until something stands there."""
-    live(page).reload()
-    live(page)
-    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
-    return page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-
-
-def _tap(page: Page) -> float:
-    """Milliseconds from a tap on "higher" until the new value stands there."""
-    return page.evaluate(TAP)
 
 
 def test_speech_of_the_page_names_the_state_first(browser: Browser, door: Door) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,32 @@ def test_a_weight_is_raised_once_and_restored(normal: int) -> None:
     anew.forget(())
     anew.weigh(host, "d", "t", 2)  # type: ignore[arg-type]
     assert host.weight == 2 * normal
+
+
+class Bare(Host):
+    """A domain on a host without cgroups."""
+
+    def schedulerParameters(self) -> dict[str, int]:  # noqa: N802 (libvirt's name)
+        return {}
+
+
+def test_a_thread_that_begins_meanwhile_goes_first_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: dict[int, int] = {}
+    over = threading.Event()
+    late = threading.Thread(target=over.wait)
+
+    def set_level(_which: int, thread: int, level: int) -> None:
+        raised[thread] = level
+        if late.ident is None:
+            late.start()
+
+    monkeypatch.setattr(os, "setpriority", set_level)
+    try:
+        Weights(lambda _: (os.getpid(),)).weigh(Bare(0), "d", "t", 4)  # type: ignore[arg-type]
+        assert raised[late.native_id or 0] == nice_level(4)
+    finally:
+        over.set()
+        late.join()
 
 
 @pytest.fixture
