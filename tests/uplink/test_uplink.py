@@ -27,6 +27,7 @@ from edge.journal import Journal, Row
 from edge.process.link import Link
 from edge.uplink import Uplink, presence_will
 from edge.uplink.uplink import WINDOW
+from tests.journal.rows import ended
 from tests.world.consumer import Consumer
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
@@ -40,9 +41,14 @@ def numbered(number: int) -> Row:
 
 
 class Room:
-    """A journal with an uplink, as the appliance wires them."""
+    """A journal with an uplink, as the appliance wires them.
 
-    def __init__(self, broker: Mosquitto, path: Path, **options: object) -> None:
+    What was sent is not sent again of itself, however long an answer takes, unless a test asks.
+    """
+
+    def __init__(
+        self, broker: Mosquitto, path: Path, *, resend_s: float = 600.0, **options: object
+    ) -> None:
         self.signals: list[Signal] = []
         self.journal = Journal(path)
         self.link = Link("room-r1", broker.broker, will=presence_will("r1"))
@@ -51,6 +57,7 @@ class Room:
             self.link,
             self.journal,
             self.signals.append,
+            resend_s=resend_s,
             **options,  # type: ignore[arg-type]
         )
         self.journal.when_committed(self.uplink.poke)
@@ -82,7 +89,7 @@ class Room:
     def __exit__(self, *_: object) -> None:
         self.uplink.stop()
         self.link.stop()
-        self.journal.stop()
+        ended(self.journal)
 
 
 class Site:
@@ -118,6 +125,14 @@ def broker() -> Iterator[Mosquitto]:
         yield running
 
 
+@contextlib.contextmanager
+def consuming(broker: Mosquitto, path: Path) -> Iterator[Consumer]:
+    """Have the other end hear what is sent: a broker keeps nothing for who is not there yet."""
+    with Consumer(broker.broker, "r1", path) as consumer:
+        until(lambda: consumer._link.connected)
+        yield consumer
+
+
 def applied(path: Path) -> list[tuple[int, str]]:
     with contextlib.closing(sqlite3.connect(path)) as db:
         return db.execute("SELECT sequence, id FROM applied ORDER BY rowid").fetchall()
@@ -131,11 +146,12 @@ def test_rows_arrive_in_order_and_the_cursor_follows_the_store(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
     with (
-        Consumer(broker.broker, "r1", tmp_path / "store.db"),
+        consuming(broker, tmp_path / "store.db"),
         Room(broker, tmp_path / "journal.db") as room,
     ):
         room.write(1, 1000)
         until(lambda: room.journal.cursor() == 1000)
+        until(lambda: room.health("service"))
         assert room.health("broker:site") == [("ok", "")]
         assert room.health("service") == [("ok", "")]
     assert applied(tmp_path / "store.db") == expected(1000)
@@ -171,7 +187,7 @@ def test_silence_of_the_service_is_told_and_the_rows_are_sent_again(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
     with Site(broker) as site, Room(broker, tmp_path / "journal.db", resend_s=0.3) as room:
-        room.write(1, 2)
+        room.write_at_once(1, 2)
         until(lambda: site.sequences()[:6] == [1, 2] * 3)
         assert room.health("service") == [("lost", "it does not confirm what it was sent")]
         site.say(topics.ACK, room.ack(2))
@@ -243,10 +259,10 @@ def test_a_service_that_lost_its_store_is_sent_everything_again(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
     with Room(broker, tmp_path / "journal.db", resend_s=1.0) as room:
-        with Consumer(broker.broker, "r1", tmp_path / "store.db"):
+        with consuming(broker, tmp_path / "store.db"):
             room.write(1, 100)
             until(lambda: room.journal.cursor() == 100)
-        with Consumer(broker.broker, "r1", tmp_path / "other.db"):
+        with consuming(broker, tmp_path / "other.db"):
             room.write(101, 110)
             until(lambda: len(applied(tmp_path / "other.db")) == 110)
             until(lambda: room.journal.cursor() == 110)
@@ -272,9 +288,7 @@ def test_presence_and_the_newest_wanted_are_retained_and_repeated(
                 until(lambda site=site: site.payloads(topics.WANTED)[-1:] == [wanted])
                 until(lambda site=site: site.payloads(topics.PRESENCE)[-1:] == [here])
     with Site(broker) as site:
-        until(lambda: site.payloads(topics.PRESENCE))
-        gone = msgspec.json.decode(site.payloads(topics.PRESENCE)[0], type=PresenceMessage)
-        assert not gone.online
+        until(lambda: b'"online":false' in b"".join(site.payloads(topics.PRESENCE)[-1:]))
     assert [health for health, _ in room.health("broker:site")][:3] == ["ok", "lost", "ok"]
 
 
@@ -321,7 +335,7 @@ def test_nothing_is_lost_or_applied_twice_whatever_is_killed(
                 until(lambda reached=reached: room.journal.cursor() >= reached, 30)
                 if victim != "broker":
                     consumer.kill()
-                    consumer.wait(5)
+                    consumer.wait(30)
                 if victim != "consumer":
                     broker.restart()
                 if victim != "broker":
@@ -330,12 +344,12 @@ def test_nothing_is_lost_or_applied_twice_whatever_is_killed(
             until(lambda: room.journal.cursor() == count, 30)
     finally:
         consumer.kill()
-        consumer.wait(5)
+        consumer.wait(30)
     assert applied(store) == expected(count)
 
 
 def test_a_restarted_room_goes_on_where_the_service_is(broker: Mosquitto, tmp_path: Path) -> None:
-    with Consumer(broker.broker, "r1", tmp_path / "store.db"):
+    with consuming(broker, tmp_path / "store.db"):
         with Room(broker, tmp_path / "journal.db") as room:
             room.write(1, 100)
             until(lambda: room.journal.cursor() == 100)
