@@ -8,7 +8,7 @@ from edge.plugins.rollback import read_rollback, statement
 from edge.plugins.shelf import Shelf
 from edge.plugins.signature import load_keys, sign
 from edge.plugins.versions import Row, Versions
-from tests.plugins.guests import Maker
+from tests.plugins.guests import PATIENT, Maker
 
 
 class Site:
@@ -32,7 +32,8 @@ class Site:
         return load_folder(home, "guest", load_keys(self.maker.keys), {})
 
     def offer(self, version: str, **more: object) -> None:
-        self.maker.write(self.offered / "guest", version, **more)  # type: ignore[arg-type]
+        given: dict[str, object] = {"more": PATIENT, **more}
+        self.maker.write(self.offered / "guest", version, **given)  # type: ignore[arg-type]
 
     def install(self, *numbers: str) -> Row:
         for number in numbers:

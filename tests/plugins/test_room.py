@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from edge.replay import replay
 from tests.plugins.guests import KEYS, ROOT, SHIPPED, Maker, component
 from tests.plugins.hostile_guest import CASES, LIMITS, hostile, named
 from tests.world.bare import LAMP, NO_PANEL, NOTHING_TO_SEE, write_bare
+from tests.world.probes import healthy
 from tests.world.waiting import until
 
 START = "from edge.cli import main; main()"
@@ -58,7 +58,7 @@ class Room:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
 
     @property
     def log(self) -> str:
@@ -79,8 +79,7 @@ class Room:
         return [msgspec.json.decode(body, type=Decision) for body in self.bodies("decision")]
 
     def healthy(self) -> bool:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.health}/healthz", timeout=2) as page:
-            return bool(json.load(page)["ok"])
+        return healthy(self.health)
 
     def replayed(self) -> None:
         assert verify(self.folder / "room.journal").ok
@@ -118,19 +117,25 @@ def test_every_hostile_plugin_is_named_in_the_journal_and_the_room_goes_on(room:
     room.start(*map(named, CASES))
     sources = {f"plugin:{named(case)}": says for case, says in CASES.items()}
 
-    def all_told() -> bool:
-        return set(sources) <= reasons(room).keys()
+    def untold() -> dict[str, list[str]]:
+        found = reasons(room)
+        # A machine that leaves a guest no time says so first, and asks it again.
+        return {
+            source: found.get(source, [])
+            for source, says in sources.items()
+            if not any(says in reason for reason in found.get(source, []))
+        }
 
-    until(all_told, 60, "every hostile plugin is in the journal")
-    found = reasons(room)
-    for source, says in sources.items():
-        assert says in found[source], (source, found[source])
+    try:
+        until(lambda: not untold(), 60, "every hostile plugin is in the journal")
+    finally:
+        print(untold())
     # The lights go on being asked and answering, and the loop goes on.
     # They stand last in the round, so the first round's answer may still be on its way.
     until(lambda: any(map(from_lights, room.signals())), 60, "the lights answer")
     before = len([s for s in room.signals() if from_lights(s)])
     until(lambda: len([s for s in room.signals() if from_lights(s)]) > before, 60)
-    assert room.healthy()
+    until(room.healthy)
     room.stop()
     room.replayed()
 
@@ -164,7 +169,7 @@ def test_what_was_tampered_with_never_runs_and_the_journal_says_so(room: Room) -
     said = _tampered(room)
     room.maker.write(room.plugins / "guest", "2.0.0", events=("tick",))
     room.start("guest", *said)
-    until(lambda: answers(room) == ["2.0.0"], 30)
+    until(lambda: answers(room)[:1] == ["2.0.0"], 30)
     for name, says in said.items():
         until(lambda: any(says in line for line in complaints(room, name)), 30, name)  # noqa: B023
     room.stop()
@@ -177,7 +182,7 @@ def test_what_was_tampered_with_never_runs_and_the_journal_says_so(room: Room) -
     assert set(answers(room)) == {"2.0.0"}
     until(lambda: any("cut short" in line for line in told(room, "plugin:guest")), 30)
     until(lambda: any("older than 2.0.0" in line for line in told(room, "plugin:guest")), 30)
-    assert room.healthy()
+    until(room.healthy)
 
 
 def complaints(room: Room, name: str) -> list[str]:
@@ -189,13 +194,16 @@ def from_lights(signal: Signal) -> bool:
     return isinstance(signal, PluginAnswered) and signal.source == "plugin:lights"
 
 
-def reasons(room: Room) -> dict[str, str]:
-    """Return what the journal says against each plugin: a failure, or a refused command."""
-    found = {s.source: s.reason for s in room.signals() if isinstance(s, PluginFailed)}
+def reasons(room: Room) -> dict[str, list[str]]:
+    """Return what the journal says against each plugin: failures, and refused commands."""
+    found: dict[str, list[str]] = {}
+    for signal in room.signals():
+        if isinstance(signal, PluginFailed):
+            found.setdefault(signal.source, []).append(signal.reason)
     for decision in room.decisions():
         for verdict in decision.verdicts:
             if not verdict.allowed:
-                found.setdefault(verdict.source, verdict.reason)
+                found.setdefault(verdict.source, []).append(verdict.reason)
     return found
 
 
@@ -208,7 +216,7 @@ def test_a_new_version_with_other_rights_takes_over_and_the_journal_replays(room
     until(lambda: "ok: runs 1.1.0: installed" in told(room, "plugin:guest"), 30)
     # Its next tick.
     until(lambda: answers(room)[-1] == "1.1.0", 60)
-    assert room.healthy()
+    until(room.healthy)
     room.stop()
     room.replayed()
     with open_reader(room.folder / "room.journal") as reader:
