@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,6 +14,7 @@ from typing import Self
 import libvirt
 
 from tests.world.supervisor import DIE_WITH_PARENT
+from tests.world.waiting import until
 
 DAEMON = """\
 listen_tls = 0
@@ -93,9 +93,8 @@ def end(folder: Path) -> list[int]:
     for pid in killed:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while members(folder) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    with contextlib.suppress(AssertionError):
+        until(lambda: not members(folder), 15)
     return killed
 
 
@@ -117,22 +116,29 @@ class Libvirtd:
                 stderr=log,
                 start_new_session=True,
             )
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                libvirt.open(self.uri).close()
-                return self
-            except libvirt.libvirtError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    self.kill()
-                    raise RuntimeError((self.folder / "log").read_text()) from None
-                time.sleep(0.05)
+        try:
+            until(self._answers, 30)
+        except AssertionError:
+            self.kill()
+            raise RuntimeError((self.folder / "log").read_text()) from None
+        return self
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None
+        if not (self.folder / "libvirt-sock").exists():  # libvirt would print that
+            return False
+        try:
+            libvirt.open(self.uri).close()
+        except libvirt.libvirtError:
+            return False
+        return True
 
     def kill(self) -> None:
         """Kill -9 the daemon; its guests live on."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def guests(self) -> list[int]:
         """Return the process ids of the guests that run, whatever the daemon says."""

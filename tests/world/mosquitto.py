@@ -5,12 +5,12 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge.process.link import Broker
+from tests.world.waiting import until
 
 
 def free_port() -> int:
@@ -86,15 +86,20 @@ class Mosquitto:
             self._process = subprocess.Popen(
                 [program, "-c", str(self._config)], stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return self
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((self.folder / "log").read_text()) from None
-                time.sleep(0.01)
+        try:
+            until(self._accepts, 20)
+        except AssertionError:
+            raise RuntimeError((self.folder / "log").read_text()) from None
+        return self
+
+    def _accepts(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         """Kill -9: nothing is saved."""
@@ -108,7 +113,7 @@ class Mosquitto:
         if self._process is None:
             return
         how(self._process)
-        self._process.wait(10)
+        self._process.wait(60)
         self._process = None
 
     def restart(self) -> None:

@@ -1,5 +1,6 @@
 """Whether a part of the world is there: asked from outside, and waited for."""
 
+import http.client
 import json
 import socket
 import time
@@ -8,6 +9,12 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.world.waiting import until
+
+ASK_S = 5.0
+PAUSE_S = 0.045
+"""Between two looks: what is looked at needs the processor, too."""
+
 
 class SiteError(Exception):
     """A part of the site did not come up; the text names its log."""
@@ -15,36 +22,42 @@ class SiteError(Exception):
 
 def wait_for(what: str, done: Callable[[], bool], seconds: float, log: Path | None = None) -> None:
     """Poll `done` until it holds; raise SiteError with the end of `log` when it never does."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > deadline:
-            tail = log.read_text(errors="replace")[-3000:] if log and log.exists() else ""
-            raise SiteError(f"{what} did not happen within {seconds:.0f} s\n{tail}")
-        time.sleep(0.05)
+
+    def seldom() -> bool:
+        found = done()
+        if not found:
+            time.sleep(PAUSE_S)
+        return found
+
+    try:
+        until(seldom, seconds, what)
+    except AssertionError as error:
+        tail = log.read_text(errors="replace")[-3000:] if log and log.exists() else ""
+        raise SiteError(f"{error}\n{tail}") from None
 
 
 def answers(url: str) -> bool:
     """Return whether `url` answers at all."""
     try:
-        with urllib.request.urlopen(url, timeout=1.0):
+        with urllib.request.urlopen(url, timeout=ASK_S):
             return True
     except urllib.error.HTTPError:
         return True
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
 
 
 def healthy(port: int) -> bool:
     """Return whether a process says that it is well."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1.0) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=ASK_S) as answer:
             return bool(json.load(answer)["ok"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, http.client.HTTPException, ValueError, KeyError):
         return False
 
 
 def listens(port: int) -> bool:
     """Return whether somebody accepts on the loopback port."""
     with socket.socket() as sock:
-        sock.settimeout(0.5)
+        sock.settimeout(ASK_S)
         return sock.connect_ex(("127.0.0.1", port)) == 0

@@ -3,13 +3,14 @@
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-ENDS_S = 10.0
+from tests.world.waiting import until
+
+ENDS_S = 60.0
 
 
 class Server:
@@ -45,17 +46,22 @@ class Server:
         """Start `line` in the folder; RuntimeError with its log when it does not serve in time."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(line, stdout=log, stderr=log, cwd=self.folder)
-        deadline = time.monotonic() + seconds
-        while not serves():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.name} does not run: {self.log()[-3000:]}")
-            time.sleep(0.05)
+        process = self._process
+
+        def up() -> bool:
+            assert process.poll() is None
+            return serves()
+
+        try:
+            until(up, seconds)
+        except AssertionError:
+            raise RuntimeError(f"{self.name} does not run: {self.log()[-3000:]}") from None
 
     def _ask_to_end(self, process: subprocess.Popen[bytes]) -> None:
         process.terminate()
 
     def stop(self) -> None:
-        """End it; what does not end within ten seconds is killed."""
+        """End it; what does not end within a minute is killed."""
         if self._process is None:
             return
         self._ask_to_end(self._process)

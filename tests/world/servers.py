@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.world.mosquitto import free_port
+from tests.world.waiting import until
 
 CONFIG = """
 [server]
@@ -67,18 +67,22 @@ class Radicale:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                status, _, _ = self.request("MKCALENDAR", self.path)
-                break
-            except OSError:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError((self.folder / "log").read_text()) from None
-                time.sleep(0.02)
+        try:
+            until(self._serves, 20)
+        except AssertionError as error:
+            raise RuntimeError(f"{error}\n{(self.folder / 'log').read_text()}") from None
+        return self
+
+    def _serves(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None
+        try:
+            status, _, _ = self.request("MKCALENDAR", self.path)
+        except OSError:
+            return False
         # 409 and 405: it is there already.
         assert status in (201, 405, 409), status
-        return self
+        return True
 
     def stop(self) -> None:
         """End it by SIGTERM; the calendar stays."""
@@ -100,7 +104,7 @@ class Radicale:
             self._process.kill()
         else:
             self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)
         self._process = None
 
     def request(
@@ -108,7 +112,7 @@ class Radicale:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send one request as the user; return status, lower-case headers and body."""
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(
                 method, path, body, {"Authorization": f"Basic {token}", **(headers or {})}

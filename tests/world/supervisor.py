@@ -8,8 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.world.waiting import until
 
 DIE_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 """Before a command line: the kernel ends the process when the thread that started it ends."""
@@ -88,7 +91,7 @@ class Supervisor:
         with self._lock:
             self._children[name].restart_at = time.monotonic()
 
-    def close(self, grace_s: float = 3.0) -> list[str]:
+    def close(self, grace_s: float = 10.0) -> list[str]:
         """End everything, last started first; return the names that had to be killed."""
         self._closing.set()
         with self._lock:
@@ -96,8 +99,9 @@ class Supervisor:
             for child in children:
                 if child.process.poll() is None:
                     child.process.terminate()
-            deadline = time.monotonic() + grace_s
-            stubborn = [child for child in children if not _ended(child.process, deadline)]
+            with suppress(AssertionError):
+                until(lambda: all(_ended(child) for child in children), grace_s)
+            stubborn = [child for child in children if not _ended(child)]
             for child in stubborn:
                 child.process.kill()
                 child.process.wait()
@@ -145,12 +149,8 @@ class Supervisor:
             child.process = self._spawn(child.name, child.argv, child.env)
 
 
-def _ended(process: subprocess.Popen[bytes], deadline: float) -> bool:
-    try:
-        process.wait(max(0.01, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+def _ended(child: Child) -> bool:
+    return child.process.poll() is not None
 
 
 def sweep(mark: str) -> list[str]:
