@@ -21,6 +21,7 @@ from edge.contracts.wire import (
 )
 from edge.process.link import Broker, Link
 from tests.world.mosquitto import free_port
+from tests.world.waiting import within
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,7 +37,7 @@ uri = "{uri}"
 [templates.small]
 lead_s = 60.0
 grace_s = {grace}
-boot_s = 60.0
+boot_s = 300.0
 [health]
 ingest_port = {ingest}
 reconcile_port = {reconcile}
@@ -101,12 +102,14 @@ class Running:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def terminate(self, seconds: float) -> int:
+        """Return its exit code; fail when it takes more than `seconds` to end."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(seconds)
+        with within(seconds):
+            return self.process.wait(60)
 
     def __enter__(self) -> Self:
         return self.start()

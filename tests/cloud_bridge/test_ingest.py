@@ -1,7 +1,9 @@
 """Ingest as a process against a real broker: stored first, acknowledged then, never stopped."""
 
+import http.client
 import json
 import sqlite3
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,16 +44,18 @@ def health(ingest: Running) -> dict[str, Any]:
     config = (ingest.log.parent / "cloud.toml").read_text()
     port = next(line.split("=")[1].strip() for line in config.splitlines() if "ingest_port" in line)
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+        try:
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
             return json.load(answer)  # type: ignore[no-any-return]
-    except urllib.error.HTTPError as error:
-        return json.load(error)  # type: ignore[no-any-return]
-    except OSError:
-        return {"ok": False, "broker": False}
+    except (OSError, http.client.HTTPException):
+        return {"ok": False, "broker": False, "store": ""}
 
 
 def rows(config: Path, query: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(config.parent / "cloud.db", timeout=5)
+    connection = sqlite3.connect(config.parent / "cloud.db", timeout=30)
     try:
         return connection.execute(query).fetchall()
     finally:
@@ -70,10 +74,10 @@ def test_a_gap_holds_the_acknowledgement_until_it_is_filled(config: Path, room: 
     for sequence in (1, 2, 4, 5):
         room.event(sequence)
     until(lambda: rows(config, "SELECT count(*) FROM events") == [(4,)])
-    until(lambda: room.acks)
-    assert room.acks[-1] == 2
+    until(lambda: room.acks[-1:] == [2])
     room.event(3)
     until(lambda: room.acks[-1] == 5)
+    assert set(room.acks) <= {1, 2, 5}
 
 
 def test_a_repeated_or_reordered_row_is_stored_once(config: Path, room: Asker) -> None:
@@ -111,7 +115,7 @@ def test_a_replaced_journal_is_counted_for_itself_and_skips_nothing(
 
 def test_a_killed_ingest_goes_on_where_it_was(config: Path, room: Asker, ingest: Running) -> None:
     room.event(1)
-    until(lambda: room.acks == [1])
+    until(lambda: room.acks[-1:] == [1])
     ingest.kill()
     ingest.start()
     # What it has stored is said again by itself, so that a room that missed it can go on.
@@ -126,9 +130,10 @@ def test_a_killed_broker_is_found_again(
     config: Path, broker: Mosquitto, room: Asker, ingest: Running
 ) -> None:
     room.event(1)
-    until(lambda: room.acks == [1])
+    until(lambda: room.acks[-1:] == [1])
     broker.restart()
-    until(lambda: not room.link.connected or room.acks[1:])
+    # Said again to the new broker: its health may still be what it was with the old one.
+    until(lambda: room.acks[1:], 30)
     until(lambda: room.link.connected and health(ingest)["ok"], 30)
     room.event(2)
     until(lambda: room.acks[-1] == 2)
@@ -181,7 +186,7 @@ def test_the_newest_snapshot_counts_whatever_the_order(config: Path, room: Asker
     say(5, 50.0)
     say(3, 30.0)
     room.event(1)
-    until(lambda: room.acks == [1])
+    until(lambda: room.acks[-1:] == [1])
     assert rows(config, "SELECT version FROM wanted") == [(5,)]
     # A room that lost its journal counts anew.
     say(1, 60.0)
@@ -193,7 +198,7 @@ def test_the_newest_snapshot_counts_whatever_the_order(config: Path, room: Asker
 def test_presence_and_its_end_are_noted(config: Path, room: Asker) -> None:
     room.raw(topics.PRESENCE, msgspec.json.encode(PresenceMessage("aurora", True, 1.0, "0.1")))
     room.event(1)
-    until(lambda: room.acks == [1])
+    until(lambda: room.acks[-1:] == [1])
     assert rows(config, "SELECT online, version FROM rooms") == [(1, "0.1")]
     room.raw(topics.PRESENCE, msgspec.json.encode(PresenceMessage("aurora", False)))
     room.event(2)
@@ -216,13 +221,13 @@ def test_a_database_that_is_away_is_told_and_tried_again(
     config: Path, room: Asker, ingest: Running
 ) -> None:
     room.event(1)
-    until(lambda: room.acks == [1])
-    connection = sqlite3.connect(config.parent / "cloud.db", isolation_level=None)
+    until(lambda: room.acks[-1:] == [1])
+    connection = sqlite3.connect(config.parent / "cloud.db", timeout=30, isolation_level=None)
     connection.execute("ALTER TABLE events RENAME TO away")
     room.event(2)
-    until(lambda: not health(ingest)["ok"])
-    assert "events" in str(health(ingest)["store"])
-    assert room.acks == [1]
+    until(lambda: "events" in str(health(ingest)["store"]))
+    assert not health(ingest)["ok"]
+    assert set(room.acks) == {1}
     connection.execute("ALTER TABLE away RENAME TO events")
     connection.close()
     until(lambda: room.acks[-1] == 2, 20)

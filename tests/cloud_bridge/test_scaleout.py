@@ -13,7 +13,7 @@ from tests.world.mosquitto import Mosquitto, free_port
 from tests.world.postgres import Postgres
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_work_of_a_dead_one_is_taken_over(
     key = new_key()
     with reconciler(config, "a") as first:
         room.want(wish(key))
-        until(lambda: room.phase(key) in ("creating", "booting"), 60, "under way")
+        until(lambda: {"creating", "booting"} & {*room.phases(key)}, 60, "under way")
         first.kill()
         guests = libvirtd.guests()
         with reconciler(config, "b"):
