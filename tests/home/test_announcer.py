@@ -14,7 +14,7 @@ from edge.contracts.gating import GateRule
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.wire import HomeMessage
 from edge.home.about import About
-from edge.home.announcer import WISHES, Announcer, last_will
+from edge.home.announcer import WISHES, WISHES_PER_S, Announcer, last_will
 from edge.home.documents import documents
 from edge.process.link import Link
 from tests.world.mosquitto import Mosquitto
@@ -36,7 +36,7 @@ class World:
     stack: ExitStack
     discovery: bool = True
     kept: dict[str, bytes] = field(default_factory=dict)
-    states: list[tuple[float, bytes]] = field(default_factory=list)
+    states: list[bytes] = field(default_factory=list)
     posted: list[Signal] = field(default_factory=list)
     says: HomeMessage = field(default_factory=HomeMessage)
 
@@ -51,7 +51,7 @@ class World:
     def _heard(self, topic: str, payload: bytes, _retained: bool) -> None:
         self.kept[topic] = payload
         if topic == ABOUT.state:
-            self.states.append((time.monotonic(), payload))
+            self.states.append(payload)
 
     def begin(self) -> None:
         self.link = Link("devices", self.broker.broker, will=last_will(ABOUT))
@@ -82,26 +82,36 @@ def test_it_announces_tells_and_says_goodbye(world: World):
     world.begin()
     until(lambda: world.kept.get(ABOUT.online) == b"online" and world.states)
     assert json.loads(world.kept[LAMP])["device"]["name"] == "Aurora"
-    assert json.loads(world.states[-1][1])["meeting"] == "free"
+    assert json.loads(world.states[-1])["meeting"] == "free"
     world.link.stop()
     until(lambda: world.kept[ABOUT.online] == b"offline")
 
 
-def test_state_goes_out_on_change_and_at_most_once_a_second(world: World):
+def test_state_goes_out_on_change_and_at_most_once_a_second(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
     world.begin()
-    until(lambda: len(world.states) == 1)
+    until(lambda: world.states)
     counts = itertools.count(1)
+    # When it is handed over: a busy machine may bring two that were a second apart at once.
+    said: list[float] = []
+    publish = world.link.publish
+
+    def noting(topic: str, payload: bytes, **options: object) -> bool:
+        said.append(time.monotonic())
+        return publish(topic, payload, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.link, "publish", noting)
 
     def flood() -> bool:
         world.says = HomeMessage(people=next(counts))
         world.announcer.poke()
-        return len(world.states) == 4
+        return len(world.states) >= 4
 
     until(flood)
     last = world.says.people
-    until(lambda: json.loads(world.states[-1][1])["people"] == last)
-    gaps = [b[0] - a[0] for a, b in zip(world.states, world.states[1:], strict=False)]
-    assert min(gaps) > 0.7
+    until(lambda: json.loads(world.states[-1])["people"] == last)
+    assert min(later - one for one, later in itertools.pairwise(said)) > 0.99
 
 
 def test_everything_is_said_again_to_a_broker_that_forgot(world: World):
@@ -174,10 +184,12 @@ def test_a_wish_that_the_broker_kept_is_of_another_day(world: World):
 def test_a_flood_of_wishes_is_cut(world: World):
     world.begin()
     before = WISHES.labels("flooded")._value.get()
+    began = time.monotonic()
     messages = [(ABOUT.wish("light.main"), str(n % 100), 0, False) for n in range(300)]
     publish.multiple(messages, port=world.broker.port)
     until(lambda: WISHES.labels("flooded")._value.get() > before)
-    assert len(world.posted) < 150
+    posted, passed = len(world.posted), time.monotonic() - began
+    assert posted <= 51 + WISHES_PER_S * passed
 
 
 def test_what_is_no_more_is_taken_back_and_strangers_stay(world: World):

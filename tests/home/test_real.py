@@ -130,7 +130,7 @@ class House:
     def die(self) -> None:
         if self.room is not None:
             self.room.terminate()
-            self.room.wait(10)
+            self.room.wait(60)
             self.room = None
 
     def is_(self, entity: str, state: object, **attributes: object) -> None:
@@ -163,8 +163,9 @@ def test_the_room_appears_in_home_assistant_is_moved_from_there_and_disappears(h
     house.live(discovery=True)
     house.is_("light.aurora_light_main", "off")
     house.is_("binary_sensor.aurora_occupancy", "on", device_class="occupancy")
-    house.is_("sensor.aurora_mode", house.home.state("sensor.aurora_mode")["state"])
+    until(lambda: house.home.state("sensor.aurora_mode"), 40)
     house.is_("sensor.aurora_meeting", "free")
+    until(lambda: house.home.state("sensor.aurora_temperature"), 40)
     until(lambda: house.home.state("sensor.aurora_temperature")["state"] != "unknown")
     assert 15 < float(house.home.state("sensor.aurora_temperature")["state"]) < 30
     house.is_("sensor.aurora_people", "unknown")
@@ -204,8 +205,9 @@ def test_the_room_appears_in_home_assistant_is_moved_from_there_and_disappears(h
     assert "roomkeeper" not in errors(house.home.log())
 
     # Its store is gone, and with it everything announced: the room says it all again.
-    house.broker.restart()
+    house.broker.kill()
     house.is_("light.aurora_light_main", "unavailable")
+    house.broker.start()
     house.is_("light.aurora_light_main", "off")
     call("light.turn_on", entity_id="light.aurora_light_main", brightness_pct=60)
     house.is_("light.aurora_light_main", "on", brightness=153)

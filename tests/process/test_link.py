@@ -146,9 +146,12 @@ def test_a_wrong_password_is_lost_with_the_brokers_reason() -> None:
 
 
 def test_the_last_will_follows_a_stop_and_a_late_reader_sees_it(broker: Mosquitto) -> None:
-    with Peer("mortal", broker.broker, will=("presence", b"gone")) as mortal:
-        mortal.up()
-        assert mortal.link.publish("presence", b"here", retain=True)
+    with Peer("witness", broker.broker, "presence") as witness:
+        witness.up()
+        with Peer("mortal", broker.broker, will=("presence", b"gone")) as mortal:
+            mortal.up()
+            assert mortal.link.publish("presence", b"here", retain=True)
+        until(lambda: witness.payloads() == [b"here", b"gone"])
     with Peer("late", broker.broker, "presence") as late:
         late.up()
         until(lambda: late.heard)
@@ -162,7 +165,8 @@ def test_filters_added_later_are_heard_each_once(broker: Mosquitto) -> None:
         first, second = [], []
         reader.link.subscribe("c", lambda *message: first.append(message))
         reader.link.subscribe("c", lambda *message: second.append(message))
-        assert writer.link.publish("a/b", b"1")
+        # Behind the filters on the same connection: when it is back, the broker knows these.
+        assert reader.link.publish("a/b", b"1")
         until(lambda: reader.heard)
         assert writer.link.publish("c", b"2")
         until(lambda: first and second)
@@ -198,8 +202,7 @@ def test_publishing_from_handlers_acks_and_threads_at_once_never_locks_up(
         flooding.start()
         for number in range(count):
             assert writer.link.publish("there", b"%d" % number)
-        flooding.join(20)
-        assert not flooding.is_alive()
+        until(lambda: not flooding.is_alive(), 20)
         until(lambda: len(writer.heard) == count and len(acked) == count + count // 2)
 
 
@@ -219,10 +222,13 @@ def test_a_broker_that_gathers_small_packets_is_not_kept_waiting(broker: Mosquit
         answerer.up()
         asker.up()
         ask()
-        until(lambda: len(rounds) > 40)
-    took = sorted(later - one for one, later in pairwise(rounds))
-    # Held back, each round takes 40 ms; on a busy machine some do for reasons of their own.
-    assert took[10] < 0.03
+
+        def quick() -> bool:
+            took = sorted(later - one for one, later in pairwise(rounds[-41:]))
+            return len(took) == 40 and took[10] < 0.03
+
+        # Held back, each round takes 40 ms; on a busy machine some do for reasons of their own.
+        until(quick)
 
 
 def test_stop_is_quick_even_when_nobody_is_there() -> None:

@@ -48,7 +48,7 @@ class Watch:
 
 @contextmanager
 def reading(
-    url: str, user: str, password: str, timeout_s: float = 5.0
+    url: str, user: str, password: str, timeout_s: float = 30.0
 ) -> Iterator[tuple[CalendarSource, Watch]]:
     watch = Watch()
     settings = CalendarSettings(
@@ -254,7 +254,7 @@ def faulty(fault: str) -> Iterator[str]:
     ("fault", "word"), [("500", "500"), ("nonsense", ""), ("endless", "does not answer")]
 )
 def test_a_server_that_answers_wrongly_is_lost_with_backoff(fault: str, word: str):
-    with faulty(fault) as url, reading(url, "room", "x") as (_, watch):
+    with faulty(fault) as url, reading(url, "room", "x", 5.0) as (_, watch):
         until(lambda: watch.is_now("lost", word))
         assert not watch.reads
         assert watch.health[-1].errors == 1

