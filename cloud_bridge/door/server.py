@@ -14,6 +14,7 @@ CONNECTIONS = 256
 HEAD_S = 10.0
 IDLE_S = 15.0
 STOP_S = 0.5
+START_S = 60.0
 LINE_LIMIT = 4096
 END = b"\r\n\r\n"
 
@@ -39,7 +40,8 @@ class DoorServer:
     def start(self) -> None:
         """Serve; raise DoorError when it cannot listen."""
         self._thread.start()
-        self._up.wait(10.0)
+        if not self._up.wait(START_S):
+            self._failed = f"not up within {START_S:g} s"
         if self._failed:
             raise DoorError(
                 f"door: cannot listen on {self._host} port {self._port}: {self._failed}"

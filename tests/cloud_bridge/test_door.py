@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from cloud_bridge.door import DoorError
 from cloud_bridge.door import server as door_server
 from cloud_bridge.door.proxy import BODY_LIMIT, moved, safe_path
 from cloud_bridge.door.site import Options, place_of
@@ -329,6 +330,23 @@ def test_who_dawdles_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) ->
             assert slow.recv(100) == b""
         except ConnectionError:  # let go before it had begun
             return
+
+
+def test_a_door_that_does_not_come_up_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_server, "START_S", 0.05)
+    free = threading.Event()
+
+    def make() -> web.Application:
+        free.wait(60)
+        return web.Application()
+
+    server = door_server.DoorServer("127.0.0.1", 0, make)
+    try:
+        with pytest.raises(DoorError, match=r"not up within 0\.05 s"):
+            server.start()
+    finally:
+        free.set()
+        server.stop()
 
 
 def test_many_that_hang_shut_out_nobody_for_long(

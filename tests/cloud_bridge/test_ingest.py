@@ -18,6 +18,8 @@ from tests.cloud_bridge.service import Asker, Running, new_key, write_config
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def config(tmp_path: Path, broker: Mosquitto) -> Path:

@@ -84,13 +84,16 @@ def test_silence_counts_after_some_questions_and_an_answer_at_once(
     assert readiness.verdict(another) == "unknown"
 
 
-def test_a_machine_once_ready_is_lost_not_silent(pages: Pages, readiness: Readiness) -> None:
+def test_a_machine_once_ready_is_lost_not_silent(pages: Pages) -> None:
     was_ready = machine(phase="ready")
-    pages.answering.add("k")
+    readiness = Readiness(nobody, pages.ask)
     readiness.watch([was_ready])
     assert readiness.verdict(was_ready) == "ready"
-    pages.answering.clear()
-    until(lambda: readiness.verdict(was_ready) == "lost")
+    readiness.start()
+    try:
+        until(lambda: readiness.verdict(was_ready) == "lost")
+    finally:
+        readiness.stop()
 
 
 def counted(
