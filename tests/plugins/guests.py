@@ -163,12 +163,14 @@ def shipped(*names: str) -> list[InstalledPlugin]:
 
 def patient(*names: str) -> list[InstalledPlugin]:
     """Return shipped plugins with as long to answer as any may have."""
-    found = []
-    for plugin in shipped(*names):
-        limits = msgspec.structs.replace(plugin.manifest.limits, deadline_ms=1000)
-        changed = msgspec.structs.replace(plugin.manifest, limits=limits)
-        found.append(dataclasses.replace(plugin, manifest=changed))
-    return found
+    return [given_time(plugin) for plugin in shipped(*names)]
+
+
+def given_time(plugin: InstalledPlugin) -> InstalledPlugin:
+    """Return the plugin with as long to answer as any may have."""
+    limits = msgspec.structs.replace(plugin.manifest.limits, deadline_ms=1000)
+    manifest = msgspec.structs.replace(plugin.manifest, limits=limits)
+    return dataclasses.replace(plugin, manifest=manifest)
 
 
 def install(folder: Path, wasm: bytes, key: SecretKey | None = None, text: str = "") -> Path:

@@ -28,6 +28,7 @@ from tests.world.bare import LAMP, NO_PANEL, NOTHING_TO_SEE, write_bare
 from tests.world.probes import healthy
 from tests.world.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
 START = "from edge.cli import main; main()"
 PLUGINS = """
 [plugins]
