@@ -1,5 +1,6 @@
 """A whole room with a camera, a microphone and a controller, each a process of its own."""
 
+import contextlib
 import json
 import os
 import signal
@@ -85,7 +86,7 @@ def gain(sound):
 
 
 def preset(port):
-    with socket.create_connection(("127.0.0.1", port), 5) as remote:
+    with socket.create_connection(("127.0.0.1", port), 30) as remote:
         remote.sendall(b"\x81\x09\x04\x3f\xff")
         reply = b""
         while not reply.endswith(b"\xff"):
@@ -93,9 +94,15 @@ def preset(port):
     return reply[2]
 
 
+def listens(port):
+    with contextlib.suppress(OSError):
+        return preset(port) is not None
+    return False
+
+
 def unhealthy(port):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=30) as answer:
             return json.loads(answer.read())["unhealthy"]
     except OSError:
         return None
@@ -107,9 +114,11 @@ def test_devices_rest_where_the_room_says_keep_what_hands_set_and_are_given_back
     building = Management(f"127.0.0.2:{ports['bacnet']}")
     until(lambda: unhealthy(ports["health"]) is not None, 30)
     until(lambda: gain(sound) == 70, 30, "the microphone rests")
+    until(building.answers, 30, "the controller answers")
     until(lambda: building.slot(SETPOINT, 12) == 18.0, 30, "the setpoint rests")
+    until(lambda: listens(ports["tcp"]), 30, "the camera answers")
     until(lambda: preset(ports["tcp"]) == 1, 30, "the camera rests")
-    assert not [name for name in unhealthy(ports["health"]) if name.startswith("device:")]
+    until(lambda: "device:" not in str(unhealthy(ports["health"]) or "device:"), 30)
 
     def held():
         with open_reader(folder / "room.journal") as reader:
@@ -129,6 +138,6 @@ def test_devices_rest_where_the_room_says_keep_what_hands_set_and_are_given_back
     until(turned, 60, (folder / "edge.log").read_text())
     until(lambda: gain(sound) == 40, 10, "what hands set stays")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0, (folder / "edge.log").read_text()
+    assert process.wait(60) == 0, (folder / "edge.log").read_text()
     assert building.slot(SETPOINT, 12) is None, "the building has its setpoint back"
     assert (gain(sound), preset(ports["tcp"])) == (40, 1), "all others stay as they are"

@@ -182,13 +182,13 @@ def test_a_step_that_raises_costs_only_that_signal(loop, notes, inbox):
 def test_a_wake_up_that_always_raises_does_not_make_the_loop_spin(loop, inbox, monkeypatch):
     loop.core.broken = ("Woke",)
     woken = []
-    handle = loop.handle
+    handle, began = loop.handle, time.monotonic()
     monkeypatch.setattr(loop, "handle", lambda s, now: (woken.append(s), handle(s, now))[1])
     loop.start(1, "hash")
     until(lambda: Woke() in woken)
     inbox.post(OperatorAsked("panel", "consent", value="off"))
     until(lambda: loop.state.room.consent == "off")
-    assert woken.count(Woke()) <= 3
+    assert woken.count(Woke()) <= 3 + time.monotonic() - began
 
 
 def test_a_loop_that_cannot_tell_when_it_is_due_still_hears(loop, inbox):
@@ -249,8 +249,8 @@ def test_stop_ends_the_thread_within_a_second_whatever_is_posted(loop, notes, in
     with within(1.0):
         loop.stop()
     running.clear()
-    poster.join(5)
-    assert not loop._thread.is_alive()
+    poster.join(30)
+    until(lambda: not loop._thread.is_alive())
 
 
 def test_stop_before_start_is_harmless(notes, inbox, clock):
@@ -263,9 +263,12 @@ def test_it_wakes_itself_when_a_part_is_due(loop, notes, inbox):
     loop.start(1, "hash")
     inbox.post(ClockChecked("clock", True))
     inbox.post(OperatorAsked("panel", "set", actuator="light.main", value=25, seconds=0.05))
-    until(lambda: loop.state.given.get("light.main") is not None)
-    until(lambda: loop.state.given["light.main"].value == 25)
-    until(lambda: loop.state.given["light.main"].value == 0)
+
+    def given():
+        states = [state.given for _, _, state in notes.watched]
+        return [lights["light.main"].value for lights in states if "light.main" in lights]
+
+    until(lambda: 25 in given() and given()[-1] == 0)
     assert Woke() in notes.signals()
 
 
@@ -300,7 +303,7 @@ def test_what_many_threads_offer_and_post_is_taken_once_and_in_each_ones_order(l
         thread.start()
     for thread in threads:
         thread.join()
-    until(lambda: len(notes.signals()) >= 801)
+    until(lambda: len([s for s in notes.signals() if isinstance(s, SourceChanged)]) == 800)
     brought = [s.source.split("/") for s in notes.signals() if isinstance(s, SourceChanged)]
     for name in ways:
         assert [int(n) for who, n in brought if who == name] == list(range(200))
@@ -314,17 +317,17 @@ def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):
     def watch(signal, *_):
         if signal == SourceChanged("slow", "ok"):
             inside.set()
-            go_on.wait(10)
+            go_on.wait(60)
 
     loop._ports = replace(loop._ports, watch=watch)
     loop.start(1, "hash")
     slow = threading.Thread(target=loop.offer, args=(SourceChanged("slow", "ok"),))
     slow.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     loop.offer(SourceChanged("next", "ok"))
     assert "next" not in [s.source for s in notes.signals()]
     go_on.set()
-    slow.join(10)
+    slow.join(60)
     until(lambda: "next" in [s.source for s in notes.signals()])
 
 
@@ -335,7 +338,7 @@ def test_what_a_step_elsewhere_makes_due_sooner_wakes_the_loop(loop, notes, cloc
     soon = meeting(start=clock().wall - EPOCH + 600.3)
     loop.offer(CalendarRead("calendar", (soon,)))
     # It opens for check-in in 0.3 s; without being woken the loop would sleep for 30 s.
-    until(lambda: loop.state.lives["m1/"].phase == "open", 10)
+    until(lambda: [life.phase for life in loop.state.lives.values()] == ["open"])
 
 
 def test_a_defect_on_a_thread_that_offers_costs_that_signal_only(loop, notes):

@@ -1,5 +1,6 @@
 """A display behind a stand-in for cec-ctl: what is asked of it, and how its answers are read."""
 
+import fcntl
 import json
 import os
 import sys
@@ -18,25 +19,31 @@ INPUTS = {"laptop": "1.0.0.0", "player": "2.0.0.0"}
 
 
 class Display:
-    """The state that the stand-in keeps, and the adapter's file."""
+    """The state that the stand-in keeps, and the adapter's file.
+
+    Who changes the state holds the lock: the stand-in too writes all of it, as it had read it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "state.json"
+        self._lock = folder / "lock"
         self.adapter = folder / "cec0"
         self.adapter.touch()
         self.set(power="standby", source="1.0.0.0")
 
     def set(self, **changes):
-        known = self.state if self._path.exists() else {}
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps({**known, **changes}))
-        temporary.replace(self._path)
+        with self._lock.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            known = self.state if self._path.exists() else {}
+            temporary = self._path.with_suffix(".new")
+            temporary.write_text(json.dumps({**known, **changes}))
+            temporary.replace(self._path)
 
     @property
     def state(self):
         return json.loads(self._path.read_text())
 
-    def port(self, poll_s=0.2, answer_s=4.0):
+    def port(self, poll_s=0.2, answer_s=30.0):
         return CecPort(CecSettings(str(self.adapter), INPUTS, *NAMES, poll_s, answer_s))
 
 
@@ -45,7 +52,8 @@ def display(tmp_path, monkeypatch):
     tool = tmp_path / "bin/cec-ctl"
     tool.parent.mkdir()
     state = tmp_path / "state.json"
-    line = f'cd {ROOT} && exec {sys.executable} -m tests.world.cec_ctl {state} "$@"'
+    stand_in = f"{sys.executable} -m tests.world.cec_ctl {state}"
+    line = f'cd {ROOT} && exec flock --no-fork {tmp_path}/lock {stand_in} "$@"'
     tool.write_text(f"#!/bin/sh\n{line}\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tool.parent}{os.pathsep}{os.environ['PATH']}")
@@ -110,7 +118,7 @@ def look(port):
 )
 def test_what_goes_wrong_on_the_cable_is_named(display, fault, said):
     display.set(**fault)
-    port = display.port(answer_s=0.5 if "hang" in fault else 4.0)
+    port = display.port(answer_s=0.5 if "hang" in fault else 30.0)
     with pytest.raises(DeviceLostError, match=said):
         look(port)
 

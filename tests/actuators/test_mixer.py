@@ -3,12 +3,13 @@
 import signal
 import subprocess
 
+import pulsectl
 import pytest
 
 from edge.actuators.errors import DeviceLostError, DeviceRefusedError
 from edge.actuators.mixer.alsa import AlsaBackend
 from edge.actuators.mixer.port import MixerPort
-from edge.actuators.mixer.pulse import PulseBackend
+from edge.actuators.mixer.pulse import ANSWER_S, PulseBackend
 from edge.actuators.mixer.watcher import Watcher
 from tests.actuators.device_room import DeviceRoom
 from tests.world.pulse import PulseServer
@@ -38,16 +39,16 @@ def muted(sound):
     return pactl(sound, "get-source-mute", "room.monitor").split()[-1] == "yes"
 
 
-def backend(way):
+def backend(way, answer_s):
     if way == "alsa":
         pytest.importorskip("alsaaudio")
         return AlsaBackend("default", "Capture")
-    return PulseBackend("default")
+    return PulseBackend("default", answer_s=answer_s)
 
 
-def room(stack, way="pulse", poll_s=30.0):
+def room(stack, way="pulse", poll_s=30.0, answer_s=10.0):
     """Polls so seldom that a change in time was told, not found."""
-    port = MixerPort(backend(way), *NAMES, poll_s)
+    port = MixerPort(backend(way, answer_s), *NAMES, poll_s)
     world = DeviceRoom(stack, port, NAMES).start()
     port.changed = world.follower.poke
     return world
@@ -83,8 +84,11 @@ def test_what_others_set_is_told_and_then_brought_back(stack, sound, way):
 def test_a_slider_in_somebodys_hand_is_told_where_it_stops(stack, sound):
     world = room(stack)
     world.until_reported("microphone.gain", 100)
-    for level in range(95, 40, -5):
-        pactl(sound, "set-source-volume", "room.monitor", f"{level}%")
+    # As quickly as a hand does it: each a program of its own, a busy machine would rest in between.
+    with pulsectl.Pulse("slider", server=sound.env["PULSE_SERVER"]) as other:
+        source = other.get_source_by_name("room.monitor")
+        for level in range(95, 40, -5):
+            other.volume_set_all_chans(source, level / 100)
     world.until_reported("microphone.gain", 45)
     assert len(world.reports("microphone.gain")) < 6
 
@@ -142,7 +146,7 @@ def test_a_sound_server_that_restarts_is_told_again(stack, sound, way):
 
 
 def test_a_sound_server_that_hangs_is_lost_and_found_again(stack, sound):
-    world = room(stack, poll_s=0.2)
+    world = room(stack, poll_s=0.2, answer_s=ANSWER_S)
     world.until_health(lambda health, _reason: health == "ok")
     sound.process.send_signal(signal.SIGSTOP)
     try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge.actuators.errors import DeviceLostError
 from edge.actuators.visca import frames
 from edge.actuators.visca.camera import CameraPort, CameraSettings
-from edge.actuators.visca.link import UdpLink
+from edge.actuators.visca.link import ANSWER_S, UdpLink
 from edge.actuators.visca.tcp import TcpLink
 from tests.actuators.device_room import DeviceRoom
 from tests.world.mosquitto import free_port
@@ -27,7 +27,7 @@ class Remote:
     """The remote control in somebody's hand: its own socket, its own few bytes."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), 5)
+        self._socket = socket.create_connection(("127.0.0.1", port), 30)
 
     def say(self, message: bytes) -> bytes:
         self._socket.sendall(message)
@@ -78,11 +78,13 @@ def camera(stack):
     return Camera(stack)
 
 
-def room(stack, camera, way="udp", privacy=None, presets=PRESETS):
-    link = UdpLink("127.0.0.1", camera.udp) if way == "udp" else TcpLink("127.0.0.1", camera.tcp)
-    settings = CameraSettings(presets, "camera.preset", "camera.shutter", privacy, poll_s=0.1)
+def room(stack, camera, way="udp", privacy=None, answer_s=3.0, follow_s=0.3):
+    """Wait longer for an answer than a busy machine takes, unless the test loses some."""
+    udp, tcp = ("127.0.0.1", camera.udp, answer_s), ("127.0.0.1", camera.tcp, answer_s)
+    link = UdpLink(*udp) if way == "udp" else TcpLink(*tcp)
+    settings = CameraSettings(PRESETS, "camera.preset", "camera.shutter", privacy, poll_s=0.1)
     actuators = ("camera.preset", "camera.shutter")
-    return DeviceRoom(stack, CameraPort(link, settings), actuators).start()
+    return DeviceRoom(stack, CameraPort(link, settings), actuators, follow_s=follow_s).start()
 
 
 @pytest.mark.parametrize("way", ["udp", "tcp"])
@@ -99,11 +101,14 @@ def test_a_preset_is_reported_once_the_camera_has_arrived(stack, camera, way):
 
 @pytest.mark.parametrize("way", ["udp", "tcp"])
 def test_who_changes_the_mind_need_not_wait_for_the_camera_to_arrive(stack, camera, way):
-    camera.start("--move-s=1.5")
+    camera.start("--move-s=4")
     world = room(stack, camera, way)
     world.until_reported("camera.preset", "home")
+    # The port's own questions go to the link, which serves one thread: only what it did is seen.
+    moved, write = [], world.port.write
+    world.port.write = lambda *words: (write(*words), moved.append(words))
     world.apply("camera.preset", "table")
-    until(lambda: world.port.busy("camera.preset", "table"), what="it moves")
+    until(lambda: moved, what="it moves")
     world.apply("camera.preset", "presenter")
     world.until_reported("camera.preset", "presenter")
     assert world.reports("camera.preset") == ["home", "presenter"]
@@ -114,7 +119,7 @@ def test_who_changes_the_mind_need_not_wait_for_the_camera_to_arrive(stack, came
 @pytest.mark.parametrize("seed", [1, 2])
 def test_over_a_network_that_loses_and_doubles_the_camera_still_follows(stack, camera, seed):
     camera.start("--loss=0.15", "--double=0.25", f"--seed={seed}")
-    world = room(stack, camera)
+    world = room(stack, camera, answer_s=ANSWER_S)
     for name in ("table", "presenter", "home", "table"):
         world.apply("camera.preset", name)
         world.until_reported("camera.preset", name, 60)
@@ -123,11 +128,11 @@ def test_over_a_network_that_loses_and_doubles_the_camera_still_follows(stack, c
 
 def test_a_datagram_that_is_lost_is_said_again(camera):
     camera.start("--loss=0.2", "--seed=5")
-    link = UdpLink("127.0.0.1", camera.udp, answer_s=0.1)
+    link = UdpLink("127.0.0.1", camera.udp, answer_s=0.5)
     until(lambda: not fails(link.open), what="a reset gets through")
-    lost = sum(fails(lambda: link.ask(frames.ASK_POWER)) for _ in range(60))
+    lost = sum(fails(lambda: link.ask(frames.ASK_POWER)) for _ in range(20))
     link.close()
-    assert lost < 12, "of 60 questions, where each datagram is lost once in five times"
+    assert lost < 4, "of 20 questions, where each datagram is lost once in five times"
 
 
 def fails(ask):
@@ -191,7 +196,7 @@ def test_a_privacy_preset_is_the_shutter_and_no_preset_opens_it(stack, camera):
     assert camera.remote.preset() == PRIVACY
     world.apply("camera.shutter", "open")
     world.until_reported("camera.preset", "presenter")
-    assert world.reported("camera.shutter") == "open"
+    world.until_reported("camera.shutter", "open")
     assert world.reports("camera.preset") == ["home", "table", "presenter"]
 
 
@@ -219,7 +224,8 @@ def test_a_camera_that_is_closed_at_the_start_is_not_opened_by_a_preset(stack, c
 
 def test_what_a_remote_control_does_is_reported_before_it_is_undone(stack, camera):
     camera.start()
-    world = room(stack, camera)
+    # Time enough for this test to take the second change over, as the room does at once.
+    world = room(stack, camera, follow_s=2.0)
     world.apply("camera.preset", "home")
     world.until_agreed()
     camera.remote.recall(PRESETS["table"])
