@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 SHOTS = HERE.parents[1] / "build" / "screenshots"
 SIZES = {"800x480": (800, 480), "1440x900": (1440, 900), "390x844": (390, 844)}
 PROGRAM = Path("/usr/bin/chromium")
+PATIENCE_MS = 120_000
 ARGUMENTS = [
     "--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking",
     "--no-first-run", "--disable-component-update", "--disable-sync",
@@ -26,9 +27,9 @@ def chromium() -> Iterator[Browser]:
     """A browser that is closed in the end; skips where none is installed."""
     if not PROGRAM.exists():
         pytest.skip("chromium is not installed")
-    expect.set_options(timeout=30_000)  # as long as all else waits
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
+        browser = play.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS, timeout=PATIENCE_MS)
         try:
             yield browser
         finally:
@@ -52,6 +53,7 @@ def page_of(
         java_script_enabled=script,
         locale="en-GB",
     )
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -71,7 +73,7 @@ def axe() -> str:
     path = HERE / "node_modules" / "axe-core" / "axe.min.js"
     if not path.exists():
         try:
-            subprocess.run(["npm", "ci"], cwd=HERE, check=True, capture_output=True, timeout=120)
+            subprocess.run(["npm", "ci"], cwd=HERE, check=True, capture_output=True, timeout=300)
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"axe-core cannot be installed: {error}")
     return path.read_text("utf-8")

@@ -5,14 +5,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from cloud_bridge.admin import passwords
 from edge.process.web.server import WebServer
 from tests.browser.chromium import SHOTS, chromium, page_of, small_targets, violations
 from tests.world.office import PASSWORD, Office
 from tests.world.office_scenes import SCENES, air, attention, well
+from tests.world.probes import listens
+from tests.world.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
 LOOKS = ("light", "dark")
 DESK, SMALL, PHONE = "1440x900", "800x480", "390x844"
 OTHERS = {
@@ -190,6 +193,7 @@ def test_a_page_that_lost_its_service_says_so_and_recovers(
         office.server.stop()
         page.wait_for_selector(".offline:visible")
         shot(page, f"offline-{DESK}-light")
+        until(lambda: not listens(port), what="the old server has let go of its port")
         office.pulse._closed = False
         office.server = WebServer("admin", "127.0.0.1", port, office.app, office.pulse)
         office.server.start()
@@ -212,12 +216,13 @@ def test_everything_works_without_script(browser: Browser, office: Office) -> No
         page.fill("[name=name]", "admin")
         page.fill("[name=password]", PASSWORD)
         page.click("button")
-        assert "7 things need attention" in page.inner_text("h1")
+        expect(page.locator("h1")).to_contain_text("7 things need attention")
         page.click("text=See it")
-        assert "Given up" in page.inner_text("main")
+        expect(page.locator("main")).to_contain_text("Given up")
         page.click("text=Audit trail")
+        page.wait_for_selector("[name=room]")
         page.select_option("[name=room]", "aurora")
         page.fill("[name=text]", "by hand")
         page.click("button:has-text('Show')")
         page.locator(".trail-why a").first.click()
-        assert "Evidence" in page.inner_text("main")
+        expect(page.locator("main")).to_contain_text("Evidence")

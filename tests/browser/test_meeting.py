@@ -19,7 +19,7 @@ from tests.world.probes import healthy
 from tests.world.site import Media, Site, Wishes
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 PLAN: Plan = SHORT
 OWN = "a password of my own"
@@ -76,13 +76,13 @@ def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None
         rooms = admin.locator("main")
         expect(rooms).to_contain_text("aurora")
         page.wait_for_selector("html.live")
-        word(page, "Free", 10)
+        word(page, "Free", 60)
         site.book("at-the-door", start, start + PLAN.length, "Live demonstration #demo")
-        word(page, "Reserved", 10)
+        word(page, "Reserved", 60)
         shot(page, "1-reserved")
-        expect(page.locator(".machine .badge")).to_contain_text("Ready", timeout=60_000)
+        expect(page.locator(".machine .badge")).to_contain_text("Ready")
         shot(page, "2-machine-ready")
-        word(page, RUNNING, start - time.time() + 20)
+        word(page, RUNNING, 120)
         shot(page, "3-in-use")
         expect(rooms).to_contain_text("In use")
         shot(admin, "admin-1-in-use")
@@ -103,7 +103,7 @@ def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None
 
         site.supervisor.kill("edge")
         until(lambda: site.supervisor.pid("edge") != hung and healthy(site.ports.edge), 30)
-        word(page, RUNNING, 15)
+        word(page, RUNNING, 60)
         shot(page, "6-room-back")
 
         admin.goto(f"http://127.0.0.1:{site.ports.admin}/audit?text=check_in")
@@ -111,8 +111,8 @@ def test_both_pages_follow_a_meeting_from_booking_to_release(site: Site) -> None
         shot(admin, "admin-2-audit")
         admin.goto(f"http://127.0.0.1:{site.ports.admin}/meetings")
 
-        word(page, "Free", 120)
+        word(page, "Free", 300)
         shot(page, "7-free-again")
-        expect(rooms).to_contain_text("Gone", timeout=60_000)
+        expect(rooms).to_contain_text("Gone")
         shot(admin, "admin-3-machine-gone")
         assert site.supervisor.deaths("edge") == 1

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from cloud_bridge.types import Create, Plan, Template
 from tests.browser.chromium import chromium, page_of
@@ -13,6 +13,8 @@ from tests.world.office import Office, key_of
 from tests.world.office_scenes import air
 from tests.world.room import meeting
 
+pytestmark = pytest.mark.timeout(900)
+SAID = {"Grant": "Granted.", "Deny": "Denied."}
 GPU = Template("gpu", 8192, gpus=1, lead_s=300.0, cost_per_hour=12.0, approve_above=5.0)
 GRANTED = meeting("grant", 3600, 60, title="Training run", organiser="Mira Okafor")
 DENIED = meeting("deny", 7800, 60, title="Screen saver", organiser="Jonas Weber")
@@ -42,7 +44,7 @@ def answer(page: Page, key: str, word: str, why: str) -> None:
     card = page.locator(f"#q-{key}")
     card.locator("[name=reason]").fill(why)
     card.locator(f"button:has-text('{word}')").click()
-    page.wait_for_load_state()
+    expect(page.locator("[role=status]")).to_contain_text(SAID[word])
 
 
 def begun(planned: Plan) -> list[str]:
@@ -58,11 +60,9 @@ def test_a_person_grants_denies_and_ignores(browser: Browser, office: Office) ->
         enter(page)
         assert "A machine waits for your yes" in page.inner_text("main")
         page.locator("a:has-text('Answer')").first.click()
-        assert page.locator("[id^=q-]").count() == 3
+        expect(page.locator("[id^=q-]")).to_have_count(3)
         answer(page, key_of(GRANTED), "Grant", "the model is due on Monday")
-        assert "Granted." in page.inner_text("[role=status]")
         answer(page, key_of(DENIED), "Deny", "no budget for that")
-        assert "Denied." in page.inner_text("[role=status]")
 
         office.pass_time(3600 - 300 + 1)
         planned = office.plan(GPU)
@@ -118,6 +118,7 @@ def test_without_script_it_is_answered_all_the_same(browser: Browser, office: Of
         page.fill("[name=name]", "admin")
         page.fill("[name=password]", "quiet-corridor-7")
         page.click("button")
+        expect(page.locator("h1")).not_to_have_text("Sign in")
         page.goto(f"{url}/machines")
         answer(page, key_of(DENIED), "Deny", "<b>no</b>")
         assert office.records.approvals()
