@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ DIE_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
 """A guest that hangs in a useless KVM spins for ever, also when its parent was killed."""
 RDTSC = bytes.fromhex("0f3148c1e2204809d0c3")
 """rdtsc; shl rdx,32; or rax,rdx; ret"""
+LOOKS = 8
 
 
 @cache
@@ -69,14 +71,24 @@ def _measured_khz(seconds: float = 0.05) -> int:
     page.write(RDTSC)
     buffer = (ctypes.c_char * mmap.PAGESIZE).from_buffer(page)
     read = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(buffer))
-    ticks: int = read()
-    began = time.monotonic_ns()
+    ticks, began = _instant(read)
     time.sleep(seconds)
-    ticks = read() - ticks
-    passed = time.monotonic_ns() - began
+    later, ended = _instant(read)
     del read, buffer
     page.close()
-    return round(ticks * 1e6 / passed)
+    return round((later - ticks) * 1e6 / (ended - began))
+
+
+def _instant(
+    read: Callable[[], int], clock: Callable[[], int] = time.monotonic_ns
+) -> tuple[int, int]:
+    """Return counter and clock (ns) as of one instant.
+
+    A host may take the processor back between the two: of several looks the quickest counts.
+    """
+    looks = [(clock(), read(), clock()) for _ in range(LOOKS)]
+    before, ticks, after = min(looks, key=lambda look: look[2] - look[0])
+    return ticks, (before + after) // 2
 
 
 def _stated_khz(cpuinfo: Path = Path("/proc/cpuinfo")) -> int:

@@ -48,6 +48,19 @@ def test_the_counter_runs_at_the_rate_the_processor_states() -> None:
     assert 0.5 < measured / stated < 2.0
 
 
+def test_a_processor_taken_back_between_counter_and_clock_spoils_no_rate() -> None:
+    now = [0]
+    looked = iter(range(accel.LOOKS))
+
+    def read() -> int:
+        ticks = 2 * now[0]
+        now[0] += 10 if next(looked) == 3 else 50_000_000
+        return ticks
+
+    ticks, at = accel._instant(read, lambda: now[0])
+    assert abs(ticks - 2 * at) <= 10
+
+
 def test_the_stated_rate_is_read_or_zero(tmp_path: Path) -> None:
     info = tmp_path / "cpuinfo"
     info.write_text("model name : x\ncpu MHz\t\t: 2500.125\n")
