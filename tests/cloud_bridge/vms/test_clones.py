@@ -174,7 +174,10 @@ def test_a_template_whose_builder_was_killed_is_not_used_and_leaves_no_guest(gue
     with folders() as (folder, memory):
         told = json.dumps([str(folder), str(memory), str(guest)])
         code = (
-            "import json; from pathlib import Path; from cloud_bridge.vms.clones import *;"
+            "import json, time; from pathlib import Path; from cloud_bridge.vms.clones import *;"
+            "from cloud_bridge.vms.clones.monitor import Monitor;"
+            # However late the kill comes, it is not done by then.
+            "Monitor.save = lambda *_: time.sleep(1000);"
             "from cloud_bridge.vms.base import Limits; from cloud_bridge.vms.image import Image;"
             f"f, m, g = map(Path, json.loads({told!r}));"
             "i = {'small': Image(g / 'vmlinux', g / 'initramfs')};"
