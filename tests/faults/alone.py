@@ -1,5 +1,6 @@
 """A room without its service: brokers, calendar, devices; the wire to the radiator overheard."""
 
+import http.client
 import json
 import threading
 import time
@@ -58,11 +59,13 @@ class Alone(Site):
         """Return what /healthz says, and its code as `code`."""
         try:
             url = f"http://127.0.0.1:{self.ports.edge}/healthz"
-            with urllib.request.urlopen(url, timeout=2) as answer:
+            try:
+                answer = urllib.request.urlopen(url, timeout=10)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
                 return {**json.load(answer), "code": answer.status}
-        except urllib.error.HTTPError as error:
-            return {**json.load(error), "code": error.code}
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return {"code": 0, "unhealthy": {}}
 
     def unwell(self, source: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from cloud_bridge.vms.guest import cpio
 from edge.contracts.wire import WantedMachine
 from edge.process.link import Broker
 from tests.cloud_bridge.service import ROOT, Asker, Running, new_key
@@ -39,12 +40,35 @@ boots = 2
 memory_mib = 128
 lead_s = 60.0
 grace_s = 1.0
-boot_s = 90.0
+boot_s = 300.0
 {templates}
 [health]
 ingest_port = {ingest}
 reconcile_port = {reconcile}
 """
+
+
+QUIET = """
+[templates.quiet]
+memory_mib = 128
+lead_s = 60.0
+grace_s = 1.0
+boot_s = {boot_s}
+kernel = "{kernel}"
+initramfs = "{initramfs}"
+"""
+
+
+def quiet(folder: Path, boot_s: float) -> str:
+    """Return the template of a guest that starts and never answers."""
+    entries = [
+        cpio.directory("bin"),
+        cpio.regular("bin/busybox", Path("/bin/busybox").read_bytes(), 0o755),
+        cpio.regular("init", b"#!/bin/busybox sh\nexec /bin/busybox sleep 9999\n", 0o755),
+    ]
+    (folder / "quiet").write_bytes(cpio.archive(entries))
+    kernel = ROOT / "build" / "guest" / "vmlinux"
+    return QUIET.format(boot_s=boot_s, kernel=kernel, initramfs=folder / "quiet")
 
 
 class Caller(Asker):
@@ -245,5 +269,5 @@ def cleared(place: Place) -> None:
     """Cancel everything; nothing is left over then, and nothing was there that must not be."""
     place.room.say()
     until(lambda: not place.guests(), LONG_S, "the end of every machine")
-    until(lambda: place.orphans() == [], PERIODS_S, "the hypervisor's list is empty")
+    until(lambda: place.orphans() == [], LONG_S, "the hypervisor's list is empty")
     assert place.problems() == []

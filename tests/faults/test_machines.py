@@ -15,16 +15,17 @@ from edge.contracts.wire import WantedMachine
 from tests.cloud_bridge.service import Altered
 from tests.faults.crashing import POINTS
 from tests.faults.machines import PARTS, run
-from tests.faults.place import LONG_S, Place, cleared, wish
+from tests.faults.place import LONG_S, Place, cleared, quiet, wish
 from tests.world.libvirtd import Libvirtd
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, libvirtd: Libvirtd) -> Iterator[Place]:
-    with Place(tmp_path_factory.mktemp("place"), libvirtd) as made:
+    folder = tmp_path_factory.mktemp("place")
+    with Place(folder, libvirtd, templates=quiet(folder, 300.0)) as made:
         yield made
 
 
@@ -54,7 +55,7 @@ def test_doubled_late_and_reordered_messages_make_what_was_said_last(place: Plac
 
 
 def test_a_meeting_cancelled_while_its_machine_boots_leaves_none(place: Place) -> None:
-    meeting = wish()
+    meeting = wish(template="quiet")
     place.room.say(meeting)
     until(lambda: place.one(meeting.key), LONG_S, "a machine that boots")
     cleared(place)
@@ -112,5 +113,5 @@ def test_whoever_has_his_share_and_whatever_does_not_fit_gets_none(
         refused = [w for w in (*mine, *others) if place.room.phase(w.key) == "refused"]
         assert len(refused) == 3
         assert len(place.guests()) == 2
-        assert place.watch.most_mib == 256
+        until(lambda: place.watch.most_mib == 256, what="the watch has seen both")
         cleared(place)

@@ -15,35 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from cloud_bridge.vms.guest import cpio
 from tests.cloud_bridge.service import ROOT, Altered, Running
-from tests.faults.place import LONG_S, Place, cleared, wish
+from tests.faults.place import LONG_S, Place, cleared, quiet, wish
 from tests.world.libvirtd import Libvirtd
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
 HOUR = 3600.0
-QUIET = """
-[templates.quiet]
-memory_mib = 128
-lead_s = 60.0
-grace_s = 1.0
-boot_s = {boot_s}
-kernel = "{kernel}"
-initramfs = "{initramfs}"
-"""
-
-
-def quiet(folder: Path, boot_s: float) -> str:
-    """Return the template of a guest that starts and never answers."""
-    entries = [
-        cpio.directory("bin"),
-        cpio.regular("bin/busybox", Path("/bin/busybox").read_bytes(), 0o755),
-        cpio.regular("init", b"#!/bin/busybox sh\nexec /bin/busybox sleep 9999\n", 0o755),
-    ]
-    (folder / "quiet").write_bytes(cpio.archive(entries))
-    kernel = ROOT / "build" / "guest" / "vmlinux"
-    return QUIET.format(boot_s=boot_s, kernel=kernel, initramfs=folder / "quiet")
 
 
 def test_a_guest_that_is_never_ready_is_given_up_and_delays_nobody(
