@@ -92,10 +92,13 @@ def test_a_preset_is_reported_once_the_camera_has_arrived(stack, camera, way):
     camera.start("--move-s=0.5")
     world = room(stack, camera, way)
     world.until_reported("camera.preset", "home")
+    told, write = [], world.port.write
+    world.port.write = lambda *words: (told.append(words), write(*words))
     world.apply("camera.preset", "table")
     world.until_reported("camera.preset", "table")
     assert camera.remote.preset() == PRESETS["table"]
     assert world.reports("camera.preset") == ["home", "table"]
+    assert told == [("camera.preset", "table")], "where it is was asked before it was told again"
     assert world.health == "ok"
 
 

@@ -40,6 +40,7 @@ class _Move:
     number: int
     ticket: int
     before: float
+    arrived: bool = False
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class CameraPort(Port):
         told: dict[str, Value | None] = {}
         if shutter := self._shutter():
             told[self._settings.shutter] = shutter
-        if self._settings.preset and not self._moving():
+        if self._settings.preset and self._seen.move is None:
             told[self._settings.preset] = self._name()
         return told
 
@@ -112,9 +113,11 @@ class CameraPort(Port):
         # Before anybody said what the shutter should be, one that is closed stays closed.
         closed = self._shutter() == CLOSED if self._shut is None else self._shut
         asleep = self._settings.privacy is None and self._shutter() == CLOSED
+        self._moving()
+        # One that has arrived is looked at before it is told again.
         move = self._seen.move
         heading = move is not None and move.number == self._settings.presets.get(str(value))
-        return closed or asleep or waking or (heading and self._moving())
+        return closed or asleep or waking or heading
 
     def fault(self) -> str:
         """Return what the camera says of itself."""
@@ -151,7 +154,7 @@ class CameraPort(Port):
 
     def _moving(self) -> bool:
         move = self._seen.move
-        if move is None:
+        if move is None or move.arrived:
             return False
         try:
             done = self._link.done(move.ticket)
@@ -160,8 +163,12 @@ class CameraPort(Port):
             return False
         if not done and self._mono() < move.before:
             return True
+        if self._seen.known:
+            # Where it is it has yet to say: an answer from before it arrived is an old one.
+            move.arrived = True
+            return False
         self._seen.move = None
-        if done and not self._seen.known:
+        if done:
             self._seen.number = move.number
         return False
 
@@ -179,16 +186,21 @@ class CameraPort(Port):
     def _ask_preset(self) -> None:
         moving = self._moving()
         if not self._seen.known or self._seen.on is False:
+            self._seen.move = self._seen.move if moving else None
             return
         try:
             data = self._link.ask(frames.ASK_PRESET)
         except UnknownRequestError:
             self._seen.known = False
+            if self._seen.move is not None and not moving:
+                self._seen.number, self._seen.move = self._seen.move.number, None
             return
         except DeviceRefusedError:
-            return
-        if len(data) == 1 and not moving:
-            self._seen.number = data[0]
+            data = b""
+        if not moving:
+            self._seen.move = None
+            if len(data) == 1:
+                self._seen.number = data[0]
 
     def _name(self) -> str | None:
         if self._seen.number is None or self._shutter() == CLOSED:
@@ -200,6 +212,6 @@ class CameraPort(Port):
             return ""
         if self._settings.privacy is None:
             return "" if self._seen.on is None else OPEN if self._seen.on else CLOSED
-        if self._seen.number is None or self._moving():
+        if self._seen.number is None or self._seen.move is not None:
             return ""
         return CLOSED if self._seen.number == self._settings.privacy else OPEN
