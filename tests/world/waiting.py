@@ -1,7 +1,7 @@
 """Wait for something observable, with a deadline, in the time that the machine was ours.
 
 A shared host takes its processors back for seconds or minutes at will: that time is no one's
-fault here, so neither `until` nor `within` counts it.
+fault here, so neither `until` nor `within` counts it, nor what others here took.
 """
 
 import os
@@ -28,12 +28,16 @@ def _queued_s(pressure: Path = Path("/proc/pressure/cpu")) -> float:
         return 0.0
 
 
+def _taken_s() -> float:
+    return stolen_s() + _queued_s()
+
+
 def until(holds: Callable[[], object], seconds: float = 15.0, what: str = "") -> None:
     """Return when `holds()` is true; fail after `seconds` of a machine that was ours."""
-    began, before = time.monotonic(), stolen_s()
+    began, before = time.monotonic(), _taken_s()
     while not holds():
         passed = time.monotonic() - began
-        if passed > seconds and passed > min(seconds * PATIENCE, seconds + stolen_s() - before):
+        if passed > seconds and passed > min(seconds * PATIENCE, seconds + _taken_s() - before):
             raise AssertionError(f"not within {seconds:g} s: {what or holds}")
         time.sleep(0.005)
 
@@ -41,8 +45,8 @@ def until(holds: Callable[[], object], seconds: float = 15.0, what: str = "") ->
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Fail when the block hangs: takes `seconds` in which it need not wait for a processor."""
-    began, before = time.monotonic(), stolen_s() + _queued_s()
+    began, before = time.monotonic(), _taken_s()
     yield
     passed = time.monotonic() - began
-    taken = stolen_s() + _queued_s() - before
+    taken = _taken_s() - before
     assert passed - taken < seconds, f"{passed:.2f} s, {taken:.2f} s of it without a processor"
