@@ -157,7 +157,7 @@ class Settings:
                 vif_plugging_timeout=0,
                 reclaim_instance_interval=0,
                 report_interval=2,
-                service_down_time=6,
+                service_down_time=30,
             ),
             "api_database": {"connection": self.database("nova_api")},
             "database": {"connection": self.database("nova")},

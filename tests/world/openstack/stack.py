@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 import time
+import uuid
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -57,6 +58,7 @@ class Stack:
         self.settings = Settings(self.folder, VENV, secrets.token_hex(12))
         self.clouds = self.folder / "clouds.yaml"
         self.took: dict[str, float] = {}
+        self._host_id = str(uuid.uuid4())
         self._parts = Parts(self.folder)
         self._contents: Contents | None = None
 
@@ -90,6 +92,8 @@ class Stack:
         for folder in ("images/staging", "images/tasks", "nova/lock", "nova/instances"):
             (self.folder / folder).mkdir(parents=True)
         (self.folder / "neutron/lock").mkdir(parents=True)
+        # A host's identity lies beside it: nova-compute does not start a second time without.
+        (self.folder / "nova/compute_id").write_text(self._host_id)
         start_mariadb(self._parts, self.settings)
         start_rabbitmq(self._parts, self.settings)
         self.took["base"] = time.monotonic() - began
@@ -111,8 +115,16 @@ class Stack:
 
     def start_daemon(self, name: str) -> None:
         """Start Nova's conductor, scheduler or compute."""
-        line = [str(VENV / f"bin/nova-{name}"), "--config-file", str(self._etc("nova"))]
-        self._parts.start(name, line, **self._env())
+        line = [str(VENV / f"bin/nova-{name}")]
+        if name == "compute":
+            script = str(Path(__file__).with_name("compute.py"))
+            line = [str(VENV / "bin/python"), script, self._host_id]
+        self._parts.start(name, [*line, "--config-file", str(self._etc("nova"))], **self._env())
+
+    def host_is_up(self) -> bool:
+        """Whether Nova believes that its compute host lives: servers are placed there then."""
+        found = self.admin.compute.services(binary="nova-compute")
+        return any(each.state == "up" for each in found)
 
     def kill(self, name: str) -> None:
         """Kill -9 one of the services."""
