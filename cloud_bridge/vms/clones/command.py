@@ -18,6 +18,10 @@ SANDBOX = "on,obsolete=deny,resourcecontrol=deny"
 """spawn stays allowed: a state is read and written through a pipe. Privileges are given up before
 QEMU starts, as its own way of it forbids going into the background."""
 NO_NEW_PRIVILEGES = ("setpriv", "--no-new-privs", "--")
+LEAN = ("psi=0", "cgroup_disable=memory")
+"""Accounts that nobody in the guest reads: where it is emulated, copies answer sooner without."""
+QUIET = "guest_announce=off"
+"""Nobody has to learn where a copy has moved to; told to say so, it is busy with that first."""
 SOCKET_LIMIT = 107
 
 Memory = Literal["private", "template", "copy"]
@@ -63,6 +67,7 @@ def line(
     memory: its own, the template's file that is written, or that file as the copy's first content.
     """
     board, bus = shape.image.board, "device" if shape.image.board == "microvm" else "pci"
+    silent = "" if bus == "device" else ",romfile="
     words = [word for word in kernel_words(shape.host) if tsc or not word.startswith("tsc_early")]
     forward = f"hostfwd=tcp:127.0.0.1:{port}-{GUEST}:{shape.image.port}"
     speed = "tcg,tb-size=32" if shape.host.accel == "tcg" else "kvm"
@@ -72,13 +77,14 @@ def line(
         *("-M", board, "-accel", speed, "-m", str(shape.memory_mib)),
         *("-cpu", "host" if shape.host.accel == "kvm" else "max", "-smp", str(shape.vcpus)),
         *("-kernel", str(shape.image.kernel), "-initrd", str(shape.image.initramfs)),
-        *("-append", " ".join([*words, *shape.image.append.split(), "rk.wait"]), "-serial", "null"),
+        *("-append", " ".join([*words, *shape.image.append.split(), *LEAN, "rk.wait"])),
+        *("-serial", "null"),
         *("-qmp", f"unix:{escaped(sockets)}.qmp,server=on,wait=off"),
         *("-chardev", f"socket,id=agent,path={escaped(sockets)}.agent,server=on,wait=off"),
         *("-device", f"virtio-serial-{bus}"),
         *("-device", f"virtserialport,chardev=agent,name={CHANNEL}"),
         *("-netdev", f"user,id=page,restrict=on,ipv6=off,{forward}"),
-        *("-device", f"virtio-net-{bus},netdev=page" + ("" if bus == "device" else ",romfile=")),
+        *("-device", f"virtio-net-{bus},netdev=page,{QUIET}{silent}"),
     ]  # fmt: skip
     if memory != "private":
         share = "on" if memory == "template" else "off"

@@ -6,6 +6,7 @@ A folder is a template from the moment it bears its key for a name, and whole be
 import contextlib
 import errno
 import fcntl
+import http.client
 import os
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from cloud_bridge.vms.accel import DIE_WITH_US
-from cloud_bridge.vms.base import VmError
+from cloud_bridge.vms.base import VmError, free_port
 from cloud_bridge.vms.clones.command import Shape, line
 from cloud_bridge.vms.clones.lines import Lines
 from cloud_bridge.vms.clones.monitor import Monitor
@@ -31,6 +32,8 @@ MIB = 1 << 20
 STATE_MIB = 32
 """Set aside for a state: the devices', not the memory's."""
 PART = ".part"
+REMEDY = "run `roomkeeper-cloud image`"
+VISITS, VISIT_S = 8, 10.0
 
 
 class MemoryFullError(VmError):
@@ -143,10 +146,11 @@ def _reserve(part: Path, memory_mib: int) -> None:
 
 def _boot_and_save(shape: Shape, part: Path, sockets: Path) -> None:
     """Boot a guest into the folder until its agent waits, and save it."""
+    port = free_port()
     # Ended with whoever builds it: what it holds is of no use to anybody else.
     command = [
         *DIE_WITH_US,
-        *line(shape, "roomkeeper-template", sockets, 0, "template", part / "ram"),
+        *line(shape, "roomkeeper-template", sockets, port, "template", part / "ram"),
     ]
     with (part / "log").open("wb") as said:
         guest = subprocess.Popen(
@@ -155,7 +159,11 @@ def _boot_and_save(shape: Shape, part: Path, sockets: Path) -> None:
     try:
         with Lines(Path(f"{sockets}.agent"), BUILD_S) as agent:
             if agent.read() != "waiting":
-                raise VmError("the template's guest has no agent: run `roomkeeper-cloud image`")
+                raise VmError(f"the template's guest has no agent: {REMEDY}")
+            _visit(port)
+            agent.send("rest")
+            if agent.read() != "rested":
+                raise VmError(f"the template's guest has an old agent: {REMEDY}")
             with Lines(Path(f"{sockets}.qmp"), BUILD_S) as monitor:
                 Monitor(monitor).save(part / "state")
     except VmError as error:
@@ -164,6 +172,19 @@ def _boot_and_save(shape: Shape, part: Path, sockets: Path) -> None:
     finally:
         guest.kill()
         guest.wait()
+
+
+def _visit(port: int) -> None:
+    """Ask for the page some times: what a guest sets up at the first, no copy has to."""
+    for _ in range(VISITS):
+        visit = http.client.HTTPConnection("127.0.0.1", port, timeout=VISIT_S)
+        try:
+            visit.request("GET", "/")
+            visit.getresponse().read()
+        except (OSError, http.client.HTTPException):  # it has none yet: its copies are slower
+            return
+        finally:
+            visit.close()
 
 
 def _no_room(folder: Path, error: OSError) -> VmError:

@@ -14,7 +14,7 @@ from cloud_bridge.vms.guest.kernel import Kernel, KernelError, find, unpack
 
 MODULES = ("virtio_mmio", "virtio_pci", "virtio_console", "virtio_net")
 APPLETS = ("sh", "mount", "insmod", "ip", "cat", "httpd", "setsid", "sleep")
-FOLDERS = ("bin", "dev", "etc", "modules", "proc", "sys", "www")
+FOLDERS = ("bin", "dev", "etc", "modules", "proc", "sys")
 KERNEL, INITRAMFS, MANIFEST = "vmlinux", "initramfs", "manifest.json"
 PACKED = "vmlinuz"
 """The kernel as it was installed: only so it learns of the screen that the firmware set up."""

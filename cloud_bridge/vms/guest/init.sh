@@ -31,15 +31,13 @@ for pair in $(IFS=,; set -f; printf '%s\n' $hosts); do
   echo "${pair%%=*} ${pair#*=}" >> /etc/hosts
 done
 if [ "$wait" ]; then
-  httpd -h /www -p 80
   mount -t sysfs sys /sys
   while :; do
-    for port in /dev/vport*; do agent "$port"; done
+    for port in /dev/vport*; do agent 80 "$port"; done
     sleep 1
   done
 fi
-agent page "$key" "$token" "$room" "$meeting" "$title"
-httpd -h /www -p 80
+agent 80 page "$key" "$token" "$room" "$meeting" "$title"
 read -r uptime _ < /proc/uptime
 # Waits for a listener, so it must not hold up anything; said again for who listens later.
 for port in /dev/vport*; do

@@ -16,10 +16,19 @@ eval "$(httpd -d "$QUERY_STRING")" 2>&1
 """
 
 
+AGENT = """#!/bin/sh
+# In the agent's place: a page from files, which may run commands.
+export PATH=/bin
+printf '%s %s\\n' "$3" "$4" > /www/ready
+exec httpd -h /www -p "$1"
+"""
+
+
 def probe(base: Path, out: Path, more: Sequence[cpio.Entry] = ()) -> Path:
     """Write the small guest's initramfs with a page that runs commands; return it."""
     entries = [cpio.symlink(f"bin/{applet}", "busybox") for applet in APPLETS]
-    entries.append(cpio.directory("www/cgi-bin"))
+    entries += [cpio.directory(name) for name in ("www", "www/cgi-bin")]
+    entries.append(cpio.regular("bin/agent", AGENT.encode(), 0o755))
     entries.append(cpio.regular("www/cgi-bin/try", SHELL.encode(), 0o755))
     # The kernel unpacks one archive after the other.
     out.write_bytes(base.read_bytes() + cpio.archive([*entries, *more]))

@@ -1,11 +1,16 @@
 """The small guest's files: the same bytes each time, made of what is installed."""
 
+import contextlib
 import json
 import os
 import platform
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +20,7 @@ from cloud_bridge.vms.guest import cpio
 from cloud_bridge.vms.guest.build import build, initramfs
 from cloud_bridge.vms.guest.kernel import KernelError, find, unpack
 from cloud_bridge.vms.guest.lz4 import Lz4Error, decompress
+from tests.world.mosquitto import free_port
 
 
 def legacy_frame(block: bytes) -> bytes:
@@ -98,6 +104,31 @@ def test_building_twice_changes_nothing_and_damage_is_mended(guest: Path, tmp_pa
     assert json.loads((copy / "manifest.json").read_text())["kernel"] == find().release
 
 
+@contextmanager
+def page_of(title: str) -> Iterator[int]:
+    """The guest's own agent, serving a machine's page on a free port of this host."""
+    if platform.machine() != "x86_64":
+        pytest.skip("needs an amd64 processor, to run the guest's agent here")
+    port = free_port()
+    words = [guest.__path__[0] + "/agent", str(port), "page", "KEY", "TOKEN", "aurora", "demo%40x"]
+    agent = subprocess.Popen([*words, title], start_new_session=True)
+    try:
+        assert agent.wait(30) == 0  # who serves has begun then, and stays
+        yield port
+    finally:
+        os.killpg(agent.pid, signal.SIGKILL)
+
+
+def said(port: int, request: bytes) -> bytes:
+    """Return all that is answered until the other end hangs up."""
+    with socket.create_connection(("127.0.0.1", port), 30) as visit:
+        visit.sendall(request)
+        answer = b""
+        while more := visit.recv(65536):
+            answer += more
+        return answer
+
+
 @pytest.mark.parametrize(
     ("title", "shown"),
     [
@@ -108,15 +139,45 @@ def test_building_twice_changes_nothing_and_damage_is_mended(guest: Path, tmp_pa
         ("%22%27" * 2000, "<p>" + "&#34;&#39;" * 100),
     ],
 )
-def test_the_page_shows_a_title_as_text(tmp_path: Path, title: str, shown: str) -> None:
-    if os.getuid() != 0 or platform.machine() != "x86_64":
-        pytest.skip("needs root and an amd64 processor, to run the guest's agent in a folder")
-    (tmp_path / "www").mkdir()
-    shutil.copy(guest.__path__[0] + "/agent", tmp_path)
-    words = ["/agent", "page", "KEY", "TOKEN", "aurora", "demo%40x", title]
-    subprocess.run(["chroot", str(tmp_path), *words], check=True)
-    page = (tmp_path / "www" / "index.html").read_text()
-    assert f"<h1>Machine of room aurora</h1>{shown}" in page
-    assert page.endswith("<p>Meeting <code>demo%40x</code></p><p>Key <code>KEY</code></p></html>\n")
-    assert (tmp_path / "www" / "ready").read_text() == "KEY TOKEN\n"
-    assert sorted(each.name for each in (tmp_path / "www").iterdir()) == ["index.html", "ready"]
+def test_the_page_shows_a_title_as_text(title: str, shown: str) -> None:
+    with page_of(title) as port:
+        head, _, page = said(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(page)}".encode() in head
+        text = page.decode()
+        assert f"<h1>Machine of room aurora</h1>{shown}" in text
+        end = "<p>Meeting <code>demo%40x</code></p><p>Key <code>KEY</code></p></html>\n"
+        assert text.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "body"),
+    [
+        (b"GET /ready HTTP/1.0\r\n\r\n", b"200 OK", b"KEY TOKEN\n"),
+        (b"GET /ready?x HTTP/1.1\r\nA: " + b"y" * 3000 + b"\r\n\r\n", b"200 OK", b"KEY TOKEN\n"),
+        (b"HEAD /ready HTTP/1.1\r\n\r\n", b"200 OK", b""),
+        (b"GET /index.html\r\n\r\n", b"200 OK", None),
+        (b"GET /../etc/host_key HTTP/1.1\r\n\r\n", b"404 Not Found", b""),
+        (b"GET \r\n\r\n", b"404 Not Found", b""),
+        (b"POST /ready HTTP/1.1\r\n\r\n", b"405 Method Not Allowed", b""),
+        (b"\r\n\r\n", b"405 Method Not Allowed", b""),
+    ],
+)
+def test_a_request_is_answered_or_refused(
+    request_: bytes, status: bytes, body: bytes | None
+) -> None:
+    with page_of("") as port:
+        head, _, page = said(port, request_).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status + b"\r\n")
+        assert body is None or page == body
+
+
+def test_visitors_who_are_slow_or_endless_keep_nobody_waiting() -> None:
+    with page_of("") as port, ExitStack() as stack:
+        for _ in range(3):  # one fewer than there are servers
+            stack.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(b"GET /")
+        assert said(port, b"GET /ready HTTP/1.1\r\n\r\n").endswith(b"KEY TOKEN\n")
+        with contextlib.suppress(ConnectionError):
+            assert said(port, b"x" * 100_000) == b""
+        with contextlib.suppress(ConnectionError):
+            assert said(port, b"\0" * 5000) == b""
+        assert said(port, b"GET /ready HTTP/1.1\r\n\r\n").endswith(b"KEY TOKEN\n")
