@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,12 +127,9 @@ class LibvirtProvider:
         """End the machine at once; nothing happens when it is gone."""
         domain = self._find(self._connection.get(), key)
         if domain is not None:
-            self._our_tag(domain, key)
-            try:
-                domain.destroy()
-            except libvirt.libvirtError as error:
-                if error.get_error_code() not in (*GONE, *EXISTS):
-                    raise VmError(f"machine {key}: libvirt does not end it: {error}") from error
+            with suppress(_GoneError):  # it ended by itself since
+                self._our_tag(domain, key)
+                self._destroy(domain, key)
         self._files.remove(key)
 
     def capacity(self) -> Capacity:
@@ -212,10 +209,19 @@ class LibvirtProvider:
         try:
             tag = _tag(domain)
         except libvirt.libvirtError as error:
-            raise VmError(f"machine {key}: {error}") from error
+            kind = _GoneError if error.get_error_code() in GONE else VmError
+            raise kind(f"machine {key}: {error}") from error
         if tag is None or tag.owner != self._owner or tag.key != key:
             raise VmRefusedError(f"machine {key}: a machine of that id is not ours, left alone")
         return tag
+
+    @staticmethod
+    def _destroy(domain: "libvirt.virDomain", key: str) -> None:
+        try:
+            domain.destroy()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() not in (*GONE, *EXISTS):
+                raise VmError(f"machine {key}: libvirt does not end it: {error}") from error
 
     @staticmethod
     def _find(conn: "libvirt.virConnect", key: str) -> "libvirt.virDomain | None":
@@ -225,6 +231,10 @@ class LibvirtProvider:
             if error.get_error_code() in GONE:
                 return None
             raise VmError(f"machine {key}: libvirt does not look it up: {error}") from error
+
+
+class _GoneError(VmError):
+    """The machine ended between two questions about it."""
 
 
 def _tag(domain: "libvirt.virDomain") -> Tag | None:

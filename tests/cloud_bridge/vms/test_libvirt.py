@@ -56,6 +56,21 @@ def test_capacity_is_what_is_configured_and_at_most_the_host(
     greedy.close()
 
 
+@both
+def test_a_machine_that_ends_by_itself_while_it_is_ended_is_gone(
+    provider: LibvirtProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = new_key()
+    provider.ensure(spec(key))
+    domain = provider._find(provider._connection.get(), key)
+    assert domain is not None
+    domain.destroy()
+    monkeypatch.setattr(provider, "_find", lambda *_: domain)
+    provider.delete(key)
+    with pytest.raises(VmError, match=key):
+        provider.renew(key, 2e9)
+
+
 def test_a_hypervisor_that_is_away_is_an_error_that_says_where(tmp_path: Path, guest: Path) -> None:
     away = provider_at(f"qemu:///system?socket={tmp_path}/none", guest)
     with pytest.raises(VmError, match=str(tmp_path)):
