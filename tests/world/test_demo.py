@@ -95,13 +95,19 @@ MOMENTS = [
     ("libvirtd.log", signal.SIGINT),
     ("reconcile.log", signal.SIGTERM),
     ("edge.log", signal.SIGINT),
-    ("is creating", signal.SIGTERM),
     ("is booting", signal.SIGINT),
-    ("is ready", signal.SIGTERM),
 ]
+LATE = [("is creating", signal.SIGTERM), ("is ready", signal.SIGTERM)]
+"""A minute each, and much like the one between them."""
 
 
-@pytest.mark.parametrize(("moment", "number"), MOMENTS, ids=[m[0] for m in MOMENTS])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        *(pytest.param(*moment, id=moment[0]) for moment in MOMENTS),
+        *(pytest.param(*moment, id=moment[0], marks=pytest.mark.long) for moment in LATE),
+    ],
+)
 def test_stopping_at_any_moment_leaves_nothing_behind(folder, moment, number):
     demo = start(folder)
 
