@@ -1,12 +1,16 @@
 """What every test may use: the recordings' folder; and nothing may be left running at the end."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+# A job in the background is started deaf to Ctrl-C, and so would be all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
