@@ -1,5 +1,7 @@
 """One database: opened, its tables made, its errors told as StoreError."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from sqlalchemy.sql.dml import Insert
 
 from cloud_bridge.store.tables import metadata
 
-BUSY_MS = 5000
+BUSY_MS, PAUSE_S = 15_000, 0.02
 TABLES_LOCK = 7_360_175
 """Any number that nobody else locks in the same database."""
 
@@ -124,8 +126,23 @@ def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
     ):
-        cursor.execute(f"PRAGMA {setting}")
+        _patiently(cursor, f"PRAGMA {setting}")
     cursor.close()
+
+
+def _patiently(cursor: sqlite3.Cursor, statement: str) -> None:
+    """Execute; where several turn a new database to its journal, SQLite itself does not wait."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute(statement)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_S)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

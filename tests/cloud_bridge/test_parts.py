@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,24 @@ def test_rows_come_back_as_they_were_written(store: MachineStore) -> None:
     message = MachinesMessage("a", T0, (MachineReport("k", "m", "small", "ready", T0),))
     store.set_report(message)
     assert store.reports() == {"a": message}
+
+
+def test_many_who_open_a_new_database_at_once_all_get_it(tmp_path: Path) -> None:
+    """As the service's parts do when a site is started for the first time."""
+    many = 6
+
+    def opens(url: str, together: threading.Barrier) -> None:
+        together.wait(30)
+        store = Store(url)
+        store.ping()
+        store.close()
+
+    with ThreadPoolExecutor(many) as pool:
+        for each in range(40):
+            together = threading.Barrier(many)
+            url = f"sqlite:///{tmp_path}/{each}.db"
+            for done in [pool.submit(opens, url, together) for _ in range(many)]:
+                done.result()
 
 
 def test_a_database_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
