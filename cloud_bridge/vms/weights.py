@@ -39,11 +39,17 @@ class Weights:
 
     processes: Callable[[str], Iterable[int]]
     _set: dict[str, int] = field(default_factory=dict)
+    _niced: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _told: bool = False
 
     def weigh(self, domain: "libvirt.virDomain", name: str, token: str, factor: int) -> None:
-        """Give the machine `factor` times the time of another, 1 for as much; once for each."""
+        """Give the machine `factor` times the time of another, 1 for as much.
+
+        A weight is set once. Levels are looked at each time: a thread has its maker's level of the
+        moment in which its making began, and can come to be after every other one was set.
+        """
         if self._set.get(token, 1) == factor:
+            _nice(self._niced.get(token, ()), nice_level(factor))
             return
         self._set[token] = factor
         try:
@@ -51,7 +57,8 @@ class Weights:
             value = {SHARES: shares(int(present[SHARES]), factor)}
             domain.setSchedulerParametersFlags(value, libvirt.VIR_DOMAIN_AFFECT_LIVE)
         except (libvirt.libvirtError, KeyError):
-            if not self._nice(name, nice_level(factor)) and not self._told:
+            self._niced[token] = tuple(self.processes(name))
+            if not _nice(self._niced[token], nice_level(factor)) and not self._told:
                 self._told = True
                 log.warning("no priority for meetings' machines: no cgroups, no right to nice")
 
@@ -59,23 +66,25 @@ class Weights:
         """Forget machines that are gone."""
         keep = set(alive)
         self._set = {token: factor for token, factor in self._set.items() if token in keep}
+        self._niced = {token: pids for token, pids in self._niced.items() if token in keep}
 
-    def _nice(self, name: str, level: int) -> bool:
-        """Set every thread's level; return whether any could be set."""
-        done = False
-        for pid in self.processes(name):
-            seen: set[int] = set()
-            # A thread has its maker's level: one begun before its maker's turn came is found again.
-            while new := _threads(pid) - seen:
-                seen |= new
-                for thread in new:
-                    try:
+
+def _nice(pids: Iterable[int], level: int) -> bool:
+    """Give every thread this level; return whether any has it now."""
+    done = False
+    for pid in pids:
+        seen: set[int] = set()
+        while new := _threads(pid) - seen:
+            seen |= new
+            for thread in new:
+                try:
+                    if os.getpriority(os.PRIO_PROCESS, thread) != level:
                         os.setpriority(os.PRIO_PROCESS, thread, level)
-                    except OSError:  # not ours to set, or it ended
-                        continue
-                    done = True
-            _group(pid, level)
-        return done
+                except OSError:  # not ours to set, or it ended
+                    continue
+                done = True
+        _group(pid, level)
+    return done
 
 
 def _group(pid: int, level: int) -> None:
