@@ -55,8 +55,8 @@ test-openstack: setup ## The provider for OpenStack, on a real one that is broug
 	@$(BOOT) nova
 	@ROOMKEEPER_OPENSTACK=1 $(PY) -m pytest tests/cloud_bridge/vms -k openstack --durations 5
 
-faults: setup ## What `make test` leaves out: long faults of machines and the demo; WRITE=1 keeps the table of 50 kills
-	@$(PY) -m pytest tests/faults tests/world -m long
+faults: setup ## What `make test` leaves out: long faults of machines; WRITE=1 keeps the table of 50 kills
+	@$(PY) -m pytest tests/faults -m long
 	@$(PY) -m tests.faults.machines --kills 50 $(if $(WRITE),--write)
 
 bench: setup ## Every figure with its peer; WRITE=1 puts the table into BENCHMARKS.md

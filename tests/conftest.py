@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import pytest_timeout
 
 # A job in the background is started deaf to Ctrl-C, and so would be all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -15,6 +16,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+from tests.world.waiting import Own  # noqa: E402 (found by the line before)
 
 hypothesis.settings.register_profile(
     "ci",
@@ -24,6 +27,28 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("ci")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_timeout_set_timer(item, settings):
+    """Count a test's time as `until` does: what the host took is given back, and no more."""
+    own = Own()
+
+    def ring(_number, _frame):
+        left = settings.timeout - own.seconds()
+        if left > 0:
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.1))
+        else:
+            pytest_timeout.timeout_sigalrm(item, settings)
+
+    def cancel():
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    item.cancel_timeout = cancel
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout)
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ def alone(tmp_path):
 
 def page(port: int, path: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
             return answer.status, answer.read().decode()
     except OSError as error:
         return 0, str(error)
@@ -73,7 +73,7 @@ def test_it_ends_cleanly_within_two_seconds(alone, number):
     until(lambda: page(ports["health"], "/healthz")[0] == 200, 20)
     with within(2.0):
         process.send_signal(number)
-        assert process.wait(60) == 0, (folder / "edge.log").read_text()
+        assert process.wait(10) == 0, (folder / "edge.log").read_text()
     assert verify(folder / "room.journal").ok
     assert not (folder / "room.journal.lock").exists()
 
@@ -86,7 +86,7 @@ def test_a_room_that_cannot_start_ends_instead_of_hanging(alone):
     twin.write_text(text.replace('"room.journal"', '"twin.journal"'))
     done = subprocess.run(
         [str(BIN / "roomkeeper-edge"), "run", str(twin)],
-        capture_output=True, text=True, check=False, timeout=200,
+        capture_output=True, text=True, check=False, timeout=30,
     )  # fmt: skip
     assert done.returncode == 1
     assert "Address already in use" in done.stderr
@@ -112,7 +112,7 @@ def test_a_restart_goes_on_where_it_was(alone):
         until(lambda: boots() == [1, 2])
     finally:
         again.terminate()
-        assert again.wait(60) == 0
+        assert again.wait(5) == 0
     done = subprocess.run(
         [str(BIN / "roomkeeper-edge"), "replay", str(folder / "room.journal")],
         capture_output=True, text=True, check=False,

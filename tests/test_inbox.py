@@ -151,7 +151,7 @@ def test_taking_waits_until_something_is_posted(inbox):
     thread = threading.Thread(target=lambda: found.append(inbox.take(float("inf"))))
     thread.start()
     inbox.post(edge(1))
-    thread.join(30)
+    thread.join(5)
     assert found == [edge(1)]
 
 
@@ -168,7 +168,7 @@ def test_close_wakes_who_takes_and_who_posts_and_nothing_is_taken_any_more(inbox
     inbox.close()
     other.close()
     for thread in (poster, taker):
-        thread.join(30)
+        thread.join(5)
         assert not thread.is_alive()
     inbox.post(edge(4))
     inbox.post(count(1))
@@ -185,7 +185,7 @@ def test_who_posts_into_a_full_inbox_waits_and_nothing_is_lost(inbox, clock, mon
     assert poster.is_alive()
     found = []
     until(lambda: found.extend(taken(inbox, clock)) or len(found) == 40)
-    poster.join(30)
+    poster.join(5)
     assert found == sent
 
 
@@ -233,14 +233,14 @@ def test_who_brings_a_crowd_waits_until_there_is_room_again():
     inbox = Inbox(time.monotonic)
     for number in range(CROWD + 5):
         inbox.post(MotionChanged(f"pir{number}", True))
-    waiting = threading.Thread(target=inbox.wait_for_room, args=(60.0,))
+    waiting = threading.Thread(target=inbox.wait_for_room, args=(30.0,))
     waiting.start()
     for _ in range(5):
         assert inbox.take(-math.inf) is not None
     assert inbox.edges == CROWD
     assert waiting.is_alive()
     assert inbox.take(-math.inf) is not None
-    waiting.join(30)
+    waiting.join(10)
     assert not waiting.is_alive()
 
 

@@ -249,8 +249,8 @@ def test_stop_ends_the_thread_within_a_second_whatever_is_posted(loop, notes, in
     with within(1.0):
         loop.stop()
     running.clear()
-    poster.join(30)
-    until(lambda: not loop._thread.is_alive())
+    poster.join(5)
+    assert not loop._thread.is_alive()
 
 
 def test_stop_before_start_is_harmless(notes, inbox, clock):
@@ -317,17 +317,17 @@ def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):
     def watch(signal, *_):
         if signal == SourceChanged("slow", "ok"):
             inside.set()
-            go_on.wait(60)
+            go_on.wait(10)
 
     loop._ports = replace(loop._ports, watch=watch)
     loop.start(1, "hash")
     slow = threading.Thread(target=loop.offer, args=(SourceChanged("slow", "ok"),))
     slow.start()
-    assert inside.wait(60)
+    assert inside.wait(10)
     loop.offer(SourceChanged("next", "ok"))
     assert "next" not in [s.source for s in notes.signals()]
     go_on.set()
-    slow.join(60)
+    slow.join(10)
     until(lambda: "next" in [s.source for s in notes.signals()])
 
 
@@ -338,7 +338,7 @@ def test_what_a_step_elsewhere_makes_due_sooner_wakes_the_loop(loop, notes, cloc
     soon = meeting(start=clock().wall - EPOCH + 600.3)
     loop.offer(CalendarRead("calendar", (soon,)))
     # It opens for check-in in 0.3 s; without being woken the loop would sleep for 30 s.
-    until(lambda: [life.phase for life in loop.state.lives.values()] == ["open"])
+    until(lambda: [life.phase for life in loop.state.lives.values()] == ["open"], 10)
 
 
 def test_a_defect_on_a_thread_that_offers_costs_that_signal_only(loop, notes):

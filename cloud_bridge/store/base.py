@@ -16,7 +16,7 @@ from sqlalchemy.sql.dml import Insert
 
 from cloud_bridge.store.tables import metadata
 
-BUSY_MS, PAUSE_S = 15_000, 0.02
+BUSY_MS, PAUSE_S = 5000, 0.02
 TABLES_LOCK = 7_360_175
 """Any number that nobody else locks in the same database."""
 

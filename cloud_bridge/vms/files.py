@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cloud_bridge.vms.base import VmError, VmRefusedError
 
-START_S = 60.0
+START_S = 20.0
 STRAY_S = 600.0
 """A folder without a machine may be that of one another reconciler makes, this long."""
 WIRE, LINE, SCREEN = "wire", "line", "screen"

@@ -49,7 +49,6 @@ def driving(account: DavAccount) -> Iterator[tuple[CalendarDriver, Watch]]:
         account,
         watch.signals.append,
         zone=ZoneInfo("Europe/Berlin"),
-        timeout_s=30.0,
         wall=lambda: watch.now,
         backoff=Backoff(0.02, 0.05, random.Random(1)),
     )

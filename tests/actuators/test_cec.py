@@ -43,7 +43,7 @@ class Display:
     def state(self):
         return json.loads(self._path.read_text())
 
-    def port(self, poll_s=0.2, answer_s=30.0):
+    def port(self, poll_s=0.2, answer_s=4.0):
         return CecPort(CecSettings(str(self.adapter), INPUTS, *NAMES, poll_s, answer_s))
 
 
@@ -118,7 +118,7 @@ def look(port):
 )
 def test_what_goes_wrong_on_the_cable_is_named(display, fault, said):
     display.set(**fault)
-    port = display.port(answer_s=0.5 if "hang" in fault else 30.0)
+    port = display.port(answer_s=0.5 if "hang" in fault else 4.0)
     with pytest.raises(DeviceLostError, match=said):
         look(port)
 

@@ -9,7 +9,7 @@ import pytest
 from edge.actuators.errors import DeviceLostError, DeviceRefusedError
 from edge.actuators.mixer.alsa import AlsaBackend
 from edge.actuators.mixer.port import MixerPort
-from edge.actuators.mixer.pulse import ANSWER_S, PulseBackend
+from edge.actuators.mixer.pulse import PulseBackend
 from edge.actuators.mixer.watcher import Watcher
 from tests.actuators.device_room import DeviceRoom
 from tests.world.pulse import PulseServer
@@ -39,16 +39,16 @@ def muted(sound):
     return pactl(sound, "get-source-mute", "room.monitor").split()[-1] == "yes"
 
 
-def backend(way, answer_s):
+def backend(way):
     if way == "alsa":
         pytest.importorskip("alsaaudio")
         return AlsaBackend("default", "Capture")
-    return PulseBackend("default", answer_s=answer_s)
+    return PulseBackend("default")
 
 
-def room(stack, way="pulse", poll_s=30.0, answer_s=10.0):
+def room(stack, way="pulse", poll_s=30.0):
     """Polls so seldom that a change in time was told, not found."""
-    port = MixerPort(backend(way, answer_s), *NAMES, poll_s)
+    port = MixerPort(backend(way), *NAMES, poll_s)
     world = DeviceRoom(stack, port, NAMES).start()
     port.changed = world.follower.poke
     return world
@@ -146,7 +146,7 @@ def test_a_sound_server_that_restarts_is_told_again(stack, sound, way):
 
 
 def test_a_sound_server_that_hangs_is_lost_and_found_again(stack, sound):
-    world = room(stack, poll_s=0.2, answer_s=ANSWER_S)
+    world = room(stack, poll_s=0.2)
     world.until_health(lambda health, _reason: health == "ok")
     sound.process.send_signal(signal.SIGSTOP)
     try:

@@ -66,7 +66,7 @@ def running(config: Path, health: int, *command: str) -> Iterator[subprocess.Pop
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(5)
 
 
 class Clock:
@@ -77,7 +77,7 @@ class Clock:
         self._heard = threading.Event()
         self._link.subscribe(hears, lambda *_: self._heard.set())
         self._link.start()
-        wait_for("the bench's link", lambda: self._link.connected, 20)
+        wait_for("the bench's link", lambda: self._link.connected, 5)
 
     def ask(self, topic: str, payload: bytes, seconds: float = 3.0) -> tuple[int, int]:
         """Return monotonic nanoseconds of question and answer; raise when there is none."""

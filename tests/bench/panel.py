@@ -9,27 +9,17 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.bench._room import tell
-from tests.browser.chromium import TAP, chromium, page_of
+from tests.browser.chromium import TAP, chromium, first_paint_ms, page_of
 from tests.world.door import Door
 from tests.world.office import PASSWORD, Office
 from tests.world.office_scenes import attention
 from tests.world.scenes import busy
-from tests.world.waiting import until
 
 ROUNDS = 9
 EMPTY = "data:text/html,<!doctype html><title>empty</title><p>.</p>"
-PAINTED = "performance.getEntriesByName('first-contentful-paint')"
-
-
-def paint_ms(page: Page, url: str) -> float:
-    """Return milliseconds from the start of the navigation to the first paint with content."""
-    page.goto(url)
-    # Asked again and again from here: the page forbids what its own polling would need.
-    until(lambda: page.evaluate(f"{PAINTED}.length"), 10, "a first paint")
-    return float(page.evaluate(f"{PAINTED}[0].startTime"))
 
 
 def panel(browser: Browser) -> None:
@@ -40,8 +30,8 @@ def panel(browser: Browser) -> None:
         with page_of(browser, url) as page:
             paints, empty, taps = [], [], []
             for _ in range(ROUNDS):
-                empty.append(paint_ms(page, EMPTY))
-                paints.append(paint_ms(page, url))
+                empty.append(first_paint_ms(page, EMPTY))
+                paints.append(first_paint_ms(page, url))
                 page.wait_for_selector("html.live")
                 taps.append(float(page.evaluate(TAP)))
     peer = statistics.median(empty)
@@ -63,8 +53,8 @@ def admin(browser: Browser) -> None:
             page.wait_for_selector("html.live")
             paints, empty = [], []
             for _ in range(ROUNDS):
-                empty.append(paint_ms(page, EMPTY))
-                paints.append(paint_ms(page, f"{office.address}/"))
+                empty.append(first_paint_ms(page, EMPTY))
+                paints.append(first_paint_ms(page, f"{office.address}/"))
     peer = statistics.median(empty)
     tell("admin page: first paint, p50", statistics.median(paints), "ms", "an empty page", peer)
     tell("admin page: first paint, max", max(paints), "ms")

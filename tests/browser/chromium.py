@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.world.waiting import until
 
 HERE = Path(__file__).parent
 SHOTS = HERE.parents[1] / "build" / "screenshots"
 SIZES = {"800x480": (800, 480), "1440x900": (1440, 900), "390x844": (390, 844)}
 PROGRAM = Path("/usr/bin/chromium")
-PATIENCE_MS = 120_000
 ARGUMENTS = [
     "--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking",
     "--no-first-run", "--disable-component-update", "--disable-sync",
@@ -27,9 +28,8 @@ def chromium() -> Iterator[Browser]:
     """A browser that is closed in the end; skips where none is installed."""
     if not PROGRAM.exists():
         pytest.skip("chromium is not installed")
-    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS, timeout=PATIENCE_MS)
+        browser = play.chromium.launch(executable_path=PROGRAM, args=ARGUMENTS)
         try:
             yield browser
         finally:
@@ -53,7 +53,6 @@ def page_of(
         java_script_enabled=script,
         locale="en-GB",
     )
-    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     said: list[str] = []
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -67,13 +66,24 @@ def page_of(
         context.close()
 
 
+PAINTED = "performance.getEntriesByName('first-contentful-paint')"
+
+
+def first_paint_ms(page: Page, url: str) -> float:
+    """Return milliseconds from the start of the navigation to the first paint with content."""
+    page.goto(url)
+    # Asked again and again from here: the page forbids what its own polling would need.
+    until(lambda: page.evaluate(f"{PAINTED}.length"), 10, "a first paint")
+    return float(page.evaluate(f"{PAINTED}[0].startTime"))
+
+
 @cache
 def axe() -> str:
     """The checker's source, installed by its hash on first use; skips when that cannot be had."""
     path = HERE / "node_modules" / "axe-core" / "axe.min.js"
     if not path.exists():
         try:
-            subprocess.run(["npm", "ci"], cwd=HERE, check=True, capture_output=True, timeout=300)
+            subprocess.run(["npm", "ci"], cwd=HERE, check=True, capture_output=True, timeout=120)
         except (OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"axe-core cannot be installed: {error}")
     return path.read_text("utf-8")

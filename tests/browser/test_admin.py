@@ -1,5 +1,7 @@
 """Every state of the admin page in Chromium: how it looks, whom it shuts out, how fast it is."""
 
+import statistics
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,13 +11,19 @@ from playwright.sync_api import Browser, Page, expect
 
 from cloud_bridge.admin import passwords
 from edge.process.web.server import WebServer
-from tests.browser.chromium import SHOTS, chromium, page_of, small_targets, violations
+from tests.browser.chromium import (
+    SHOTS,
+    chromium,
+    first_paint_ms,
+    page_of,
+    small_targets,
+    violations,
+)
 from tests.world.office import PASSWORD, Office
 from tests.world.office_scenes import SCENES, air, attention, well
 from tests.world.probes import listens
 from tests.world.waiting import until
 
-pytestmark = pytest.mark.timeout(900)
 LOOKS = ("light", "dark")
 DESK, SMALL, PHONE = "1440x900", "800x480", "390x844"
 OTHERS = {
@@ -149,9 +157,9 @@ def test_a_change_shows_without_a_reload(browser: Browser, office: Office) -> No
         page.evaluate("window.same = true")
         people = "[data-room=fjord] .figure:first-child:has-text('6')"
         air(office.tenant("fjord"), 6)
-        page.wait_for_selector(people)
+        page.wait_for_selector(people, timeout=5000)
         office.tenant("cedar").online(False)
-        page.wait_for_selector("h1:has-text('1 thing needs attention')")
+        page.wait_for_selector("h1:has-text('1 thing needs attention')", timeout=5000)
         assert page.evaluate("window.same")
 
 
@@ -191,13 +199,13 @@ def test_a_page_that_lost_its_service_says_so_and_recovers(
     with page_of(browser, f"{address}/login", DESK) as page:
         enter(page)
         office.server.stop()
-        page.wait_for_selector(".offline:visible")
+        page.wait_for_selector(".offline:visible", timeout=12_000)
         shot(page, f"offline-{DESK}-light")
         until(lambda: not listens(port), what="the old server has let go of its port")
         office.pulse._closed = False
         office.server = WebServer("admin", "127.0.0.1", port, office.app, office.pulse)
         office.server.start()
-        page.wait_for_selector(".offline", state="hidden")
+        page.wait_for_selector(".offline", state="hidden", timeout=15_000)
 
 
 def test_who_was_signed_out_elsewhere_is_led_to_the_door(browser: Browser, office: Office) -> None:
@@ -207,7 +215,7 @@ def test_who_was_signed_out_elsewhere_is_led_to_the_door(browser: Browser, offic
         enter(page)
         passwords.reset_password(office.users, office.time)
         office.mono += 6
-        page.wait_for_selector("h1:has-text('Sign in')")
+        page.wait_for_selector("h1:has-text('Sign in')", timeout=15_000)
 
 
 def test_everything_works_without_script(browser: Browser, office: Office) -> None:
@@ -226,3 +234,22 @@ def test_everything_works_without_script(browser: Browser, office: Office) -> No
         page.click("button:has-text('Show')")
         page.locator(".trail-why a").first.click()
         expect(page.locator("main")).to_contain_text("Evidence")
+
+
+def test_first_paint_is_quick(browser: Browser, office: Office) -> None:
+    attention(office)
+    client = office.client()
+    with still(office) as url, page_of(browser, f"{url}/login", DESK) as page:
+        enter(page)
+        paints = [first_paint_ms(page, url) for _ in range(5)]
+        kept = {one["name"]: one["value"] for one in page.context.cookies()}
+    client.set_cookie("roomkeeper_admin", kept["roomkeeper_admin"])
+    draws = []
+    for _ in range(20):
+        begun = time.perf_counter()
+        assert client.get("/").status_code == 200
+        draws.append((time.perf_counter() - begun) * 1000)
+    paint, draw = statistics.median(paints), statistics.median(draws)
+    print({"first_paint_ms": round(paint), "page_render_ms": round(draw, 1)})
+    # The promise is 300 ms; a busy machine may take twice that.
+    assert paint < 600

@@ -13,7 +13,6 @@ from tests.world.office import Office, key_of
 from tests.world.office_scenes import air
 from tests.world.room import meeting
 
-pytestmark = pytest.mark.timeout(900)
 SAID = {"Grant": "Granted.", "Deny": "Denied."}
 GPU = Template("gpu", 8192, gpus=1, lead_s=300.0, cost_per_hour=12.0, approve_above=5.0)
 GRANTED = meeting("grant", 3600, 60, title="Training run", organiser="Mira Okafor")

@@ -146,7 +146,7 @@ class Visitor:
     def ask(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.house.port, timeout=20)
         kept = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = {"Cookie": kept, "Origin": self.house.url}
         sent.update({name.replace("_", "-"): value for name, value in headers.items()})

@@ -37,7 +37,7 @@ uri = "{uri}"
 [templates.small]
 lead_s = 60.0
 grace_s = {grace}
-boot_s = 300.0
+boot_s = 60.0
 [health]
 ingest_port = {ingest}
 reconcile_port = {reconcile}
@@ -102,7 +102,7 @@ class Running:
     def kill(self) -> None:
         assert self.process is not None
         self.process.kill()
-        self.process.wait(60)
+        self.process.wait(10)
 
     def terminate(self, seconds: float) -> int:
         """Return its exit code; fail when it takes more than `seconds` to end."""

@@ -324,7 +324,7 @@ def test_no_request_hides_another(house: House, guest: Guest, smuggled: str) -> 
 
 def test_who_dawdles_is_let_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(door_server, "HEAD_S", 0.5)
-    with closing(socket.create_connection(("127.0.0.1", house.port), 60)) as slow:
+    with closing(socket.create_connection(("127.0.0.1", house.port), 20)) as slow:
         try:
             slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
             assert slow.recv(100) == b""
@@ -354,7 +354,7 @@ def test_many_that_hang_shut_out_nobody_for_long(
 ) -> None:
     monkeypatch.setattr(door_server, "HEAD_S", 1.0)
     monkeypatch.setattr(door_server, "CONNECTIONS", 20)
-    hanging = [socket.create_connection(("127.0.0.1", house.port), 60) for _ in range(40)]
+    hanging = [socket.create_connection(("127.0.0.1", house.port), 20) for _ in range(40)]
     try:
         until(lambda: _answers(house), what="somebody is let in again")
     finally:
@@ -370,7 +370,7 @@ def _answers(house: House) -> bool:
 
 
 def _raw(house: House, text: str) -> bytes:
-    with closing(socket.create_connection(("127.0.0.1", house.port), 60)) as raw:
+    with closing(socket.create_connection(("127.0.0.1", house.port), 20)) as raw:
         raw.sendall(text.encode())
         found = b""
         while b"\r\n\r\n" not in found and (part := raw.recv(4096)):
@@ -415,7 +415,7 @@ def _join(house: House, visitor: Visitor, path: str, **headers: str) -> tuple[so
         "Cookie": "; ".join(f"{n}={v}" for n, v in visitor.cookies.items()),
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }  # fmt: skip
-    raw = socket.create_connection(("127.0.0.1", house.port), 60)
+    raw = socket.create_connection(("127.0.0.1", house.port), 20)
     lines = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
     raw.sendall(f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode())
     found = b""
@@ -444,7 +444,7 @@ def test_a_screen_is_the_machines_own_and_ends_with_it(house: House, tmp_path: P
             house.end(machine)
             while _frame(raw):
                 continue
-        assert vnc.gone.wait(60)
+        assert vnc.gone.wait(5)
     vnc.close()
 
 

@@ -18,8 +18,6 @@ from tests.cloud_bridge.service import Asker, Running, new_key, write_config
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
 
-pytestmark = pytest.mark.timeout(900)
-
 
 @pytest.fixture
 def config(tmp_path: Path, broker: Mosquitto) -> Path:
@@ -47,7 +45,7 @@ def health(ingest: Running) -> dict[str, Any]:
     port = next(line.split("=")[1].strip() for line in config.splitlines() if "ingest_port" in line)
     try:
         try:
-            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=10)
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2)
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -57,7 +55,7 @@ def health(ingest: Running) -> dict[str, Any]:
 
 
 def rows(config: Path, query: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(config.parent / "cloud.db", timeout=30)
+    connection = sqlite3.connect(config.parent / "cloud.db", timeout=5)
     try:
         return connection.execute(query).fetchall()
     finally:
@@ -224,7 +222,7 @@ def test_a_database_that_is_away_is_told_and_tried_again(
 ) -> None:
     room.event(1)
     until(lambda: room.acks[-1:] == [1])
-    connection = sqlite3.connect(config.parent / "cloud.db", timeout=30, isolation_level=None)
+    connection = sqlite3.connect(config.parent / "cloud.db", isolation_level=None)
     connection.execute("ALTER TABLE events RENAME TO away")
     room.event(2)
     until(lambda: "events" in str(health(ingest)["store"]))

@@ -13,7 +13,7 @@ from tests.world.libvirtd import Libvirtd
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 @pytest.fixture
@@ -34,9 +34,6 @@ def room(broker: Mosquitto, ingest: Running) -> Iterator[Asker]:
         yield asker
 
 
-STEPS = ["creating", "booting", "ready", "ending", "gone"]
-
-
 def meeting(key: str, start: float = 20, seconds: float = 600) -> WantedMachine:
     now = time.time()
     return WantedMachine(key, f"meeting {key}", "small", now + start, now + start + seconds)
@@ -51,24 +48,20 @@ def test_a_machine_is_ready_before_its_meeting_and_gone_after_it(
 ) -> None:
     key = new_key()
     with Running("reconcile", config) as reconciler:
-        # As long ahead as its template's lead: its boot is begun at once.
-        wish = meeting(key, start=59)
+        wish = meeting(key)
         room.want(wish)
         until(ready(room, key), 60, "machine ready")
         report = room.report(key)
         assert report is not None
         assert report.at < wish.start
-        page = urllib.request.urlopen(f"http://{report.address}/", timeout=60).read().decode()
+        page = urllib.request.urlopen(f"http://{report.address}/", timeout=5).read().decode()
         assert key in page
         assert "aurora" in page
         room.want()
         until(lambda: room.phase(key) == "gone", 30, "machine gone")
         assert libvirtd.guests() == []
         assert reconciler.terminate(2.0) == 0
-    told = room.phases(key)
-    # What lasts no longer than a comparison may pass between two of them.
-    assert told == [step for step in STEPS if step in told]
-    assert {"creating", "ready", "gone"} <= set(told)
+    assert room.phases(key) == ["creating", "booting", "ready", "ending", "gone"]
 
 
 def test_a_reconciler_killed_in_mid_boot_finds_its_one_machine_again(

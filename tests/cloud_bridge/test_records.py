@@ -79,7 +79,7 @@ def test_processes_that_start_at_once_share_the_tables(database: str) -> None:
     for one in starts:
         one.start()
     for one in starts:
-        one.join(200)
+        one.join(60)
     assert not any(one.is_alive() for one in starts)
     assert failed == []
 

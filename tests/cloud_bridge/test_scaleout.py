@@ -13,7 +13,7 @@ from tests.world.mosquitto import Mosquitto, free_port
 from tests.world.postgres import Postgres
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.world.libvirtd import Libvirtd
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TEMPLATE = """
 [templates.small]

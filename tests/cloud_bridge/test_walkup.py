@@ -23,7 +23,7 @@ def test_a_copy_is_begun_found_again_after_a_kill_and_ended(
         small = '[templates.small]\nprovider = "clone"'
         text = config.read_text().replace("[templates.small]", small)
         where = f'[clones]\nfolder = "{folder}/c"\nmemory = "{memory}"\n'
-        config.write_text(text + where)
+        config.write_text(text.replace("boot_s = 60.0", "boot_s = 300.0") + where)
         key, now = new_key(), time.time()
         with Running("ingest", config), Asker(broker.broker) as room:
             until(lambda: room.link.connected)

@@ -9,9 +9,6 @@ import pytest
 from click.testing import CliRunner
 
 from edge.cli import main
-from edge.commands import cast
-from edge.plugins.install import InstalledPlugin, load_plugins
-from tests.plugins.guests import given_time
 from tests.world.ics import calendar, event
 
 ROOT = Path(__file__).parents[2]
@@ -227,12 +224,7 @@ def test_what_tells_too_little_of_people_is_said(ask, house):
     assert "+0:10:00  the room is given back" not in out
 
 
-def test_the_rooms_own_plugins_are_asked(ask, monkeypatch):
-    def load(*arguments: object) -> list[InstalledPlugin]:
-        return [given_time(plugin) for plugin in load_plugins(*arguments)]
-
-    # A machine may have no time for one of them: the plan would be the room's without it.
-    monkeypatch.setattr(cast, "load_plugins", load)
+def test_the_rooms_own_plugins_are_asked(ask):
     result = ask("SUMMARY:x #demo", options=("--plugins",))
     assert result.exit_code == 0, result.output
     assert "by plugin:climate:" in result.output

@@ -14,7 +14,7 @@ from edge.contracts.signals import PluginAnswered, PluginFailed, SourceChanged, 
 from edge.journal import Journal, Row
 from edge.plugins import archive
 from edge.plugins.signature import keygen, secret_text
-from tests.plugins.guests import PATIENT, ROOT, Maker, component
+from tests.plugins.guests import ROOT, Maker, component
 
 CONFIG = """
 [room]
@@ -65,8 +65,7 @@ class Desk:
         return done.output
 
     def source(self, version: str, **more: object) -> Path:
-        given: dict[str, object] = {"more": PATIENT, **more}
-        return self.maker.write(self.folder / f"v{version}", version, **given)  # type: ignore[arg-type]
+        return self.maker.write(self.folder / f"v{version}", version, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ class Alone(Site):
         try:
             url = f"http://127.0.0.1:{self.ports.edge}/healthz"
             try:
-                answer = urllib.request.urlopen(url, timeout=10)
+                answer = urllib.request.urlopen(url, timeout=2)
             except urllib.error.HTTPError as error:
                 answer = error
             with answer:

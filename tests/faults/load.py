@@ -47,9 +47,9 @@ class Load:
         self._resting.clear()
 
     def stop(self) -> None:
-        """End."""
+        """End within a second."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(1.0)
         self._link.stop()
 
     def _run(self) -> None:

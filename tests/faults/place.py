@@ -40,7 +40,7 @@ boots = 2
 memory_mib = 128
 lead_s = 60.0
 grace_s = 1.0
-boot_s = 300.0
+boot_s = 90.0
 {templates}
 [health]
 ingest_port = {ingest}
@@ -269,5 +269,5 @@ def cleared(place: Place) -> None:
     """Cancel everything; nothing is left over then, and nothing was there that must not be."""
     place.room.say()
     until(lambda: not place.guests(), LONG_S, "the end of every machine")
-    until(lambda: place.orphans() == [], LONG_S, "the hypervisor's list is empty")
+    until(lambda: place.orphans() == [], PERIODS_S, "the hypervisor's list is empty")
     assert place.problems() == []

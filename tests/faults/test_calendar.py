@@ -13,7 +13,7 @@ from tests.faults.alone import Alone
 from tests.faults.outside import proven
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 LENGTH_S = 16.0
 FREED = ("meeting m1: active -> booked (moved", "meeting m1: active -> ended")
 """The room heard of the move, or its time was over just before."""
@@ -28,14 +28,14 @@ def room() -> Iterator[Alone]:
     ):
         room.meet("m1", LENGTH_S, start_in=8.0)
         until(lambda: ("accept", "ok") in room.follower.poll().written, 15)
-        until(lambda: "PARTSTAT=ACCEPTED" in kept(room))
+        until(lambda: "PARTSTAT=ACCEPTED" in kept(room), 5)
         yield room
 
 
 def kept(room: Alone) -> str:
     """The meeting as the calendar holds it."""
     request = urllib.request.Request(room.account.url + "m1.ics", headers=room.account.headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=5) as answer:
         return str(answer.read().decode()).replace("\r\n ", "")
 
 

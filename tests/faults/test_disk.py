@@ -14,7 +14,7 @@ from tests.faults.alone import Alone
 from tests.faults.outside import proven
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 MEBIBYTES = 6
 
 

@@ -19,7 +19,7 @@ from tests.faults.place import LONG_S, Place, cleared, quiet, wish
 from tests.world.libvirtd import Libvirtd
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.parts import PARTS
 from tests.faults.table import run
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 
 def test_each_part_is_killed_and_nothing_is_lost_doubled_or_left_over() -> None:

@@ -60,7 +60,7 @@ def edge(*words: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     line = [str(BIN / "roomkeeper-edge"), *words]
     done = subprocess.run(
-        line, capture_output=True, text=True, check=False, timeout=200, env=environment
+        line, capture_output=True, text=True, check=False, timeout=60, env=environment
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -101,4 +101,4 @@ def test_what_is_found_is_pasted_runs_and_moves(stack, tmp_path: Path):
         def moved(topic: str = topic, pattern: bytes = pattern) -> bool:
             return any(re.search(pattern, body) for body in said.get(topic, []))
 
-        until(moved, 40, f"{actuator} = {value}: {said.get(topic)}")
+        until(moved, 20, f"{actuator} = {value}: {said.get(topic)}")

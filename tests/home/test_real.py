@@ -130,7 +130,7 @@ class House:
     def die(self) -> None:
         if self.room is not None:
             self.room.terminate()
-            self.room.wait(60)
+            self.room.wait(10)
             self.room = None
 
     def is_(self, entity: str, state: object, **attributes: object) -> None:

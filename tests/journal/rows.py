@@ -6,7 +6,6 @@ from pathlib import Path
 
 from edge.contracts.base import Now
 from edge.journal import Journal, Row
-from tests.world.waiting import until
 
 
 def row(number: int, body: bytes = b"", kind: str = "signal") -> Row:
@@ -20,20 +19,11 @@ def running(path: Path, **options: object) -> Iterator[Journal]:
     try:
         yield journal
     finally:
-        ended(journal)
-
-
-def ended(journal: Journal) -> None:
-    """Stop it and have its file free: `stop` itself waits for the thread a second, no longer."""
-    with journal._changed:
-        journal._stopping = True
-        journal._changed.notify_all()
-    until(lambda: not journal._thread.is_alive())
-    journal.stop()
+        journal.stop()
 
 
 def written(path: Path, count: int) -> Path:
     with running(path) as journal:
         journal.append([row(number) for number in range(1, count + 1)])
-        assert journal.flush(30)
+        assert journal.flush(5)
     return path

@@ -41,7 +41,7 @@ told, released = [], []
 journal = Journal(path, on_error=told.append)
 journal.start()
 journal.append([row(0)], lambda: released.append(0))
-assert journal.flush(30)
+assert journal.flush(5)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
 for number in range(1, 101):
@@ -52,7 +52,7 @@ assert journal.failing and len(told) == 1 and "free space" in told[0], told
 durable = journal.head
 assert released == list(range(durable)), (released, durable)
 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-assert journal.flush(60)
+assert journal.flush(10)
 assert released == list(range(101)) and not journal.failing and len(told) == 1, told
 resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
 journal.append([row(101, b"x" * 10_000)], lambda: released.append(101))
@@ -77,7 +77,7 @@ def test_what_was_released_is_there_after_kill_9(tmp_path: Path, seed: int) -> N
         lines = [process.stdout.readline() for _ in range(enough)]
         process.send_signal(signal.SIGKILL)
         lines += process.stdout.readlines()
-        process.wait(30)
+        process.wait(5)
         process.stdout.close()
         released += [line.decode().strip() for line in lines if line.endswith(b"\n")]
         assert len(released) >= enough
@@ -98,7 +98,7 @@ def test_a_full_disk_holds_everything_back_tells_once_and_is_caught_up(tmp_path:
         check=False,
         text=True,
         cwd=ROOT,
-        timeout=200,
+        timeout=60,
     )
     assert process.stdout.endswith("ok 101\n"), process.stderr
     assert verify(path).rows == 101

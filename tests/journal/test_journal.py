@@ -25,7 +25,7 @@ def test_rows_are_durable_before_they_are_released(tmp_path: Path) -> None:
 
     with running(path) as journal:
         assert journal.append([row(1), row(2)], release) == 2
-        assert journal.flush(30)
+        assert journal.flush(5)
     assert seen == [("journal", ["r1-1-1", "r1-1-2"])]
 
 
@@ -33,7 +33,7 @@ def test_a_row_comes_back_as_it_was(tmp_path: Path) -> None:
     kept = Row("decision", "zürich-3-7.d", Now(1.5, 2.25, False), b'{"a":1}')
     with running(tmp_path / "journal.db") as journal:
         journal.append([kept])
-        assert journal.flush(30)
+        assert journal.flush(5)
         (stored,) = journal.read()
     assert (stored.seq, stored.boot, len(stored.hash)) == (1, 1, 32)
     assert Row(stored.kind, stored.id, stored.now, stored.body or b"") == kept
@@ -87,7 +87,7 @@ def test_the_cursor_only_moves_forward_within_the_journal_and_is_kept(tmp_path: 
     path = tmp_path / "journal.db"
     with running(path) as journal:
         journal.append([row(number) for number in range(10)])
-        assert journal.flush(30)
+        assert journal.flush(5)
         assert not journal.move_cursor(11)
         assert journal.move_cursor(7)
         assert not journal.move_cursor(7)
@@ -103,7 +103,7 @@ def test_the_newest_snapshot_is_found_and_older_ones_are_thinned(tmp_path: Path)
         assert journal.latest_snapshot() is None
         for number in range(1, 6):
             journal.snapshot(journal.append([row(number)]), b"state %d" % number)
-            assert journal.flush(30)
+            assert journal.flush(5)
         assert journal.latest_snapshot() == (5, b"state 5")
     with sqlite3.connect(path) as db:
         assert db.execute("SELECT count(*) FROM snapshot").fetchone() == (2,)
@@ -118,9 +118,9 @@ def test_listeners_hear_of_every_commit_and_a_bad_release_hurts_nobody(tmp_path:
     with running(tmp_path / "journal.db") as journal:
         journal.when_committed(lambda: heard.append(journal.head))
         journal.append([row(1)], raises)
-        assert journal.flush(30)
+        assert journal.flush(5)
         journal.append([row(2)], lambda: heard.append(-2))
-        assert journal.flush(30)
+        assert journal.flush(5)
     assert heard == [1, -2, 2]
 
 
@@ -134,9 +134,9 @@ def test_memory_is_bounded_and_what_is_lost_is_told_in_the_chain(
     assert journal.append([row(4)], lambda: released.append(4)) == 0
     assert journal.append([row(5)], lambda: released.append(5)) == 0
     journal.start()
-    assert journal.flush(30)
+    assert journal.flush(5)
     assert journal.append([row(6)], lambda: released.append(6)) == 5
-    assert journal.flush(30)
+    assert journal.flush(5)
     stored = list(journal.read())
     journal.stop()
     assert released == [3, 6]
@@ -160,14 +160,14 @@ def test_a_row_that_cannot_be_kept_is_refused_at_once(tmp_path: Path, bad: Row) 
         with pytest.raises(JournalError):
             journal.append([bad])
         journal.append([row(1)])
-        assert journal.flush(30)
+        assert journal.flush(5)
 
 
 def test_files_are_for_their_owner_alone_and_nothing_but_the_journal_stays(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with running(path) as journal:
         journal.append([row(1)])
-        assert journal.flush(30)
+        assert journal.flush(5)
         modes = {entry.name: stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir()}
     assert set(modes.values()) == {0o600}
     assert [entry.name for entry in tmp_path.iterdir()] == ["journal.db"]
@@ -221,10 +221,10 @@ def test_a_reader_reads_beside_the_writer_and_from_a_copy(tmp_path: Path) -> Non
     path = tmp_path / "journal.db"
     with running(path) as journal:
         journal.append([row(1), row(2)])
-        assert journal.flush(30)
+        assert journal.flush(5)
         with open_reader(path) as reader:
             journal.append([row(3)])
-            assert journal.flush(30)
+            assert journal.flush(5)
             assert [stored.seq for stored in reader.read()] == [1, 2, 3]
         copy = tmp_path / "copy"
         copy.mkdir()
@@ -296,7 +296,7 @@ def test_rows_nobody_waits_for_go_with_those_that_follow_in_one_commit(
         until(lambda: heads)
         assert heads == [3]
         journal.append([row(4)])
-        assert journal.flush(30)
+        assert journal.flush(5)
         until(lambda: heads == [3, 4], what="listeners hear of it once it is flushed")
         journal.append([row(5)])
     with open_reader(tmp_path / "j.db") as reader:

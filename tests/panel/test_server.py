@@ -31,7 +31,7 @@ class Listener:
 
     def __init__(self, door: Door) -> None:
         assert door.server is not None
-        self._socket = socket.create_connection(door.server.address, timeout=60)
+        self._socket = socket.create_connection(door.server.address, timeout=10)
         self._socket.sendall(b"GET /events HTTP/1.0\r\nHost: localhost\r\n\r\n")
         self.events: list[tuple[str, dict[str, str]]] = []
         self.ended = threading.Event()
@@ -44,7 +44,7 @@ class Listener:
     def close(self) -> None:
         with contextlib.suppress(OSError):  # the server may have closed it first
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=5)
         self._socket.close()
 
     def _read(self) -> None:
@@ -70,7 +70,7 @@ def stream(door: Door) -> Iterator[Listener]:
 
 def status(door: Door, path: str = "/events", **headers: str) -> int:
     assert door.server is not None
-    connection = http.client.HTTPConnection(*door.server.address, timeout=60)
+    connection = http.client.HTTPConnection(*door.server.address, timeout=10)
     try:
         connection.request("GET", path, headers=headers)
         with connection.getresponse() as answer:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from edge.contracts.base import Value
 from edge.contracts.commands import Command
@@ -35,7 +37,7 @@ from edge.plugins.private import PrivateFolder
 from edge.plugins.runner import Runner
 from edge.plugins.sandbox import Sandbox
 from tests.plugins.building import BERLIN, Building
-from tests.plugins.guests import KEYS, ROOT, SHIPPED, given_time
+from tests.plugins.guests import KEYS, ROOT, SHIPPED
 from tests.world.room import Room
 
 ZONE = "Europe/Berlin"
@@ -259,7 +261,16 @@ def day(
     cache: a folder for what was compiled, for plugins that are slow to compile.
     """
     names = tuple(actuators)
-    found = [given_time(plugin) for plugin in load_plugins(SHIPPED, KEYS, plugins, plugins)]
+    found = [
+        replace(
+            plugin,
+            manifest=msgspec.structs.replace(
+                plugin.manifest,
+                limits=msgspec.structs.replace(plugin.manifest.limits, deadline_ms=1000),
+            ),
+        )
+        for plugin in load_plugins(SHIPPED, KEYS, plugins, plugins)
+    ]
     settings = CoreSettings(
         room="aurora",
         organisation="example",

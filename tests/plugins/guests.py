@@ -1,6 +1,5 @@
 """Small guests written in WebAssembly text, and the folders and posts a test needs around them."""
 
-import dataclasses
 import hashlib
 import json
 import queue
@@ -9,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
 import wasmtime
 
 from edge.contracts.plugin import PluginEvent
@@ -21,9 +19,6 @@ from edge.plugins.signature import SecretKey, keygen, public_text, sign
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "wasm_modules"
 KEYS = ROOT / "config" / "keys"
-
-PATIENT = "[limits]\ndeadline_ms = 1000"
-"""For a guest whose answer counts, and not how soon: a machine may take back 20 ms at any time."""
 
 GUEST = r"""
 (component
@@ -161,18 +156,6 @@ def shipped(*names: str) -> list[InstalledPlugin]:
     return load_plugins(SHIPPED, KEYS, names)
 
 
-def patient(*names: str) -> list[InstalledPlugin]:
-    """Return shipped plugins with as long to answer as any may have."""
-    return [given_time(plugin) for plugin in shipped(*names)]
-
-
-def given_time(plugin: InstalledPlugin) -> InstalledPlugin:
-    """Return the plugin with as long to answer as any may have."""
-    limits = msgspec.structs.replace(plugin.manifest.limits, deadline_ms=1000)
-    manifest = msgspec.structs.replace(plugin.manifest, limits=limits)
-    return dataclasses.replace(plugin, manifest=manifest)
-
-
 def install(folder: Path, wasm: bytes, key: SecretKey | None = None, text: str = "") -> Path:
     """Write a signed plugin and its pinned key below `folder`; return the plugin's folder."""
     secret = key or keygen()
@@ -200,7 +183,7 @@ class Posted:
     def __call__(self, signal: Signal) -> None:
         self.signals.put(signal)
 
-    def take(self, count: int, seconds: float = 100.0) -> list[Signal]:
+    def take(self, count: int, seconds: float = 20.0) -> list[Signal]:
         return [self.signals.get(timeout=seconds) for _ in range(count)]
 
     def by_source(self, signals: Iterable[Signal]) -> dict[str, list[Signal]]:

@@ -8,7 +8,7 @@ from edge.plugins.rollback import read_rollback, statement
 from edge.plugins.shelf import Shelf
 from edge.plugins.signature import load_keys, sign
 from edge.plugins.versions import Row, Versions
-from tests.plugins.guests import PATIENT, Maker
+from tests.plugins.guests import Maker
 
 
 class Site:
@@ -32,8 +32,7 @@ class Site:
         return load_folder(home, "guest", load_keys(self.maker.keys), {})
 
     def offer(self, version: str, **more: object) -> None:
-        given: dict[str, object] = {"more": PATIENT, **more}
-        self.maker.write(self.offered / "guest", version, **given)  # type: ignore[arg-type]
+        self.maker.write(self.offered / "guest", version, **more)  # type: ignore[arg-type]
 
     def install(self, *numbers: str) -> Row:
         for number in numbers:

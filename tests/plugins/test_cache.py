@@ -12,10 +12,10 @@ from edge.plugins.cache import CompileCache
 from edge.plugins.errors import PluginError
 from edge.plugins.private import KEY, PrivateFolder
 from edge.plugins.sandbox import Sandbox
-from tests.plugins.guests import PATIENT, component, guest
+from tests.plugins.guests import component, guest
 
-PLUGIN = guest(component(answer='{"commands":[],"state":"good"}'), more=PATIENT)
-OTHER = guest(component(answer='{"commands":[],"state":"evil"}'), more=PATIENT)
+PLUGIN = guest(component(answer='{"commands":[],"state":"good"}'))
+OTHER = guest(component(answer='{"commands":[],"state":"evil"}'))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from edge.plugins import queue as plugin_queue
 from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.queue import BATCH, Waiting
-from tests.plugins.guests import PATIENT, Posted, component, event, guest, patient
+from tests.plugins.guests import Posted, component, event, guest, shipped
 from tests.world.waiting import until
 
 
@@ -21,7 +21,7 @@ def call(*events: PluginEvent, plugin: str = "lights", now: float = 1e9) -> Plug
 
 def test_burst_of_edges_is_answered_exactly_once_each() -> None:
     posted = Posted()
-    host = PluginHost(patient("lights"), posted)
+    host = PluginHost(shipped("lights"), posted)
     ids = [f"room-1-{n}" for n in range(5000)]
     for name in ids:
         host.submit(call(event(name, occupied=True)))
@@ -51,7 +51,7 @@ def test_the_next_instance_is_made_while_nobody_waits(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(guests, "Instance", Seen)
     posted = Posted()
-    host = PluginHost(patient("lights"), posted)
+    host = PluginHost(shipped("lights"), posted)
     host.start()
     try:
         for name in ("a", "b"):
@@ -76,7 +76,7 @@ def test_ticks_coalesce_and_edges_before_them_come_first() -> None:
 def test_edges_beyond_the_bound_are_reported_then_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin_queue, "EDGES", 2)
     posted = Posted()
-    host = PluginHost(patient("lights"), posted)
+    host = PluginHost(shipped("lights"), posted)
     host.submit(call(*(event(f"e{n}") for n in range(5))))
     host.start()
     try:
@@ -93,9 +93,7 @@ def test_edges_beyond_the_bound_are_reported_then_counted(monkeypatch: pytest.Mo
 def test_third_failure_in_a_minute_quarantines_until_released() -> None:
     posted = Posted()
     clock = [100.0]
-    host = PluginHost(
-        [guest(component(body="(unreachable)"), more=PATIENT)], posted, lambda: clock[0]
-    )
+    host = PluginHost([guest(component(body="(unreachable)"))], posted, lambda: clock[0])
     host.start()
     seen = []
     try:
@@ -138,9 +136,7 @@ def test_a_machine_without_time_for_it_is_no_fault_of_a_plugin(given: float) -> 
 def test_failures_more_than_a_minute_apart_do_not_quarantine() -> None:
     posted = Posted()
     clock = [100.0]
-    host = PluginHost(
-        [guest(component(body="(unreachable)"), more=PATIENT)], posted, lambda: clock[0]
-    )
+    host = PluginHost([guest(component(body="(unreachable)"))], posted, lambda: clock[0])
     host.start()
     try:
         for _ in range(4):
@@ -159,7 +155,7 @@ def test_state_is_kept_between_calls_and_restored_after_a_restart() -> None:
         return answer
 
     posted = Posted()
-    first = PluginHost(patient("lights"), posted)
+    first = PluginHost(shipped("lights"), posted)
     first.start()
     try:
         kept = ask(first, posted, 1000.0, occupied=True, count=2)
@@ -167,7 +163,7 @@ def test_state_is_kept_between_calls_and_restored_after_a_restart() -> None:
         first.stop()
     assert json.loads(kept.state)["seen"] == 1000.0
     for state, value in ((kept.state, 80), ("", 0)):
-        again = PluginHost(patient("lights"), posted)
+        again = PluginHost(shipped("lights"), posted)
         again.restore("lights", state, kept.state_version)
         again.start()
         try:

@@ -7,7 +7,7 @@ from edge.plugins import guest as guests
 from edge.plugins.errors import PluginError
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.sandbox import GuestError, Sandbox
-from tests.plugins.guests import PATIENT, Posted, component, event, guest
+from tests.plugins.guests import Posted, component, event, guest
 
 REUSED = '[limits]\ninstance = "reused"\nmemory_mb = 256\ndeadline_ms = 1000'
 # Counts the calls of its memory's life in the answer: 0, 1, 2 ... and traps at the eighth.
@@ -40,7 +40,7 @@ def test_reused_instance_is_kept_and_a_trap_ends_it() -> None:
 
 
 def test_fresh_instance_remembers_nothing() -> None:
-    assert answers(3, PATIENT) == ["0", "0", "0"]
+    assert answers(3, "") == ["0", "0", "0"]
 
 
 def test_many_calls_wear_an_instance_out(monkeypatch: pytest.MonkeyPatch) -> None:

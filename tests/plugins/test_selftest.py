@@ -27,7 +27,7 @@ class Late:
     """A guest that the machine leaves no time for, the first few times it is asked."""
 
     def __init__(self, guest: Guest, times: int) -> None:
-        self.limits, self._guest, self.left = Limits(), guest, times
+        self.limits, self._guest, self.left = guest.limits, guest, times
 
     def call(self, export: str, text: str | None) -> str:
         self.left -= 1
@@ -36,10 +36,9 @@ class Late:
         return self._guest.call(export, text)
 
 
-def made(box: Sandbox, describing: str = "", deadline_ms: int = 1000) -> tuple[Guest, Manifest]:
+def made(box: Sandbox, describing: str = "") -> tuple[Guest, Manifest]:
     plugin = guest(component(describing=describing))
-    limits = Limits(deadline_ms=deadline_ms)
-    return box.compile("guest.wasm", plugin.wasm, limits), plugin.manifest
+    return box.compile("guest.wasm", plugin.wasm, Limits()), plugin.manifest
 
 
 def asked(used_s: float) -> Iterator[float]:
@@ -78,6 +77,6 @@ def test_a_guest_that_used_its_time_is_not_asked_again(box: Sandbox) -> None:
 
 
 def test_one_that_never_says_who_it_is_is_stopped(box: Sandbox) -> None:
-    endless, manifest = made(box, LOOP, 20)
+    endless, manifest = made(box, LOOP)
     with pytest.raises(DeadlineError, match="ran over its deadline of 20 ms"):
         introduce(endless, manifest)

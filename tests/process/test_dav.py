@@ -15,7 +15,7 @@ FILE = calendar(event("a", 1_790_000_000, 1_790_003_600, "SUMMARY:Größe & <b>"
 def test_names_with_spaces_and_signs_are_listed_fetched_and_written():
     with Radicale() as server:
         server.put("a%20b%26c", FILE)
-        dav = Dav(DavAccount(server.url, server.user, server.password), 30)
+        dav = Dav(DavAccount(server.url, server.user, server.password))
         (href,) = dav.entries()
         assert href == f"{server.path}a b&c.ics"
         (document,) = dav.fetch([href])

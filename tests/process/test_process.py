@@ -19,7 +19,7 @@ from edge.process.health import HealthServer
 
 def get(port: int, path: str) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -105,7 +105,7 @@ def test_a_signal_sets_the_event() -> None:
         event = stop.install()
         assert not event.is_set()
         os.kill(os.getpid(), signal.SIGTERM)
-        assert event.wait(30)
+        assert event.wait(2)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -48,7 +48,7 @@ class Watch:
 
 @contextmanager
 def reading(
-    url: str, user: str, password: str, timeout_s: float = 30.0
+    url: str, user: str, password: str, timeout_s: float = 5.0
 ) -> Iterator[tuple[CalendarSource, Watch]]:
     watch = Watch()
     settings = CalendarSettings(

@@ -27,7 +27,6 @@ from edge.journal import Journal, Row
 from edge.process.link import Link
 from edge.uplink import Uplink, presence_will
 from edge.uplink.uplink import WINDOW
-from tests.journal.rows import ended
 from tests.world.consumer import Consumer
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
@@ -89,7 +88,7 @@ class Room:
     def __exit__(self, *_: object) -> None:
         self.uplink.stop()
         self.link.stop()
-        ended(self.journal)
+        self.journal.stop()
 
 
 class Site:
@@ -335,7 +334,7 @@ def test_nothing_is_lost_or_applied_twice_whatever_is_killed(
                 until(lambda reached=reached: room.journal.cursor() >= reached, 30)
                 if victim != "broker":
                     consumer.kill()
-                    consumer.wait(30)
+                    consumer.wait(5)
                 if victim != "consumer":
                     broker.restart()
                 if victim != "broker":
@@ -344,7 +343,7 @@ def test_nothing_is_lost_or_applied_twice_whatever_is_killed(
             until(lambda: room.journal.cursor() == count, 30)
     finally:
         consumer.kill()
-        consumer.wait(30)
+        consumer.wait(5)
     assert applied(store) == expected(count)
 
 

@@ -26,9 +26,9 @@ def record(folder: Path, comings: int = 3) -> Path:
                 topic = NODE.name(room="bench", node="board")
                 for number in range(2 * comings):
                     motion = msgspec.json.encode({"occupancy": number % 2 == 0})
-                    ask.ask(topic, motion, seconds=100.0)
+                    ask.ask(topic, motion, seconds=20.0)
                 ask.close()
         finally:
             lamp.terminate()
-            lamp.wait(60)
+            lamp.wait(10)
     return folder / "room.journal"

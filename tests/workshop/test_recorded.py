@@ -11,7 +11,6 @@ from tests.workshop.authors import TOOLS, call, needs
 from tests.workshop.recording import record
 from tests.world.places import ROOT
 
-pytestmark = pytest.mark.timeout(900)
 SCENE = "wanted * m->share"
 
 

@@ -75,7 +75,7 @@ class Consumer:
     def __exit__(self, *_: object) -> None:
         self._link.stop()
         self._queue.put(None)
-        self._thread.join(60)
+        self._thread.join(5)
         self._db.close()
 
 

@@ -170,7 +170,7 @@ def _proofs(site: Site) -> list[str]:
     for command in (["audit", "verify"], ["replay"]):
         done = subprocess.run(
             [str(BIN / "roomkeeper-edge"), *command, str(site.journal)],
-            capture_output=True, text=True, check=False, timeout=300,
+            capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         click.echo(f"  {' '.join(command)}: {(done.stdout or done.stderr).strip()}")
         if done.returncode:

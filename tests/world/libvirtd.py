@@ -94,7 +94,7 @@ def end(folder: Path) -> list[int]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     with contextlib.suppress(AssertionError):
-        until(lambda: not members(folder), 15)
+        until(lambda: not members(folder), 5)
     return killed
 
 
@@ -138,7 +138,7 @@ class Libvirtd:
         """Kill -9 the daemon; its guests live on."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(60)
+        self._process.wait(10)
 
     def guests(self) -> list[int]:
         """Return the process ids of the guests that run, whatever the daemon says."""

@@ -87,7 +87,7 @@ class Mosquitto:
                 [program, "-c", str(self._config)], stdout=log, stderr=log
             )
         try:
-            until(self._accepts, 20)
+            until(self._accepts, 10)
         except AssertionError:
             raise RuntimeError((self.folder / "log").read_text()) from None
         return self
@@ -96,7 +96,7 @@ class Mosquitto:
         assert self._process is not None
         assert self._process.poll() is None
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
         except OSError:
             return False
         return True
@@ -113,7 +113,7 @@ class Mosquitto:
         if self._process is None:
             return
         how(self._process)
-        self._process.wait(60)
+        self._process.wait(10)
         self._process = None
 
     def restart(self) -> None:

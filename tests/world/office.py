@@ -257,7 +257,7 @@ Scene = Callable[[Office], None]
 
 def health(port: int) -> int:
     """Return the status of a process's health page."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status

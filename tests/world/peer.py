@@ -24,7 +24,7 @@ class Peer:
         """End it without a word, as a power cut does."""
         if self.process is not None:
             self.process.kill()
-            self.process.wait(60)
+            self.process.wait(10)
             self.process = None
 
     def __enter__(self) -> Self:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.world.waiting import until
 
-ASK_S = 5.0
 PAUSE_S = 0.045
 """Between two looks: what is looked at needs the processor, too."""
 
@@ -39,7 +38,7 @@ def wait_for(what: str, done: Callable[[], bool], seconds: float, log: Path | No
 def answers(url: str) -> bool:
     """Return whether `url` answers at all."""
     try:
-        with urllib.request.urlopen(url, timeout=ASK_S):
+        with urllib.request.urlopen(url, timeout=1.0):
             return True
     except urllib.error.HTTPError:
         return True
@@ -50,7 +49,7 @@ def answers(url: str) -> bool:
 def healthy(port: int) -> bool:
     """Return whether a process says that it is well."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=ASK_S) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1.0) as answer:
             return bool(json.load(answer)["ok"])
     except (OSError, http.client.HTTPException, ValueError, KeyError):
         return False
@@ -59,5 +58,5 @@ def healthy(port: int) -> bool:
 def listens(port: int) -> bool:
     """Return whether somebody accepts on the loopback port."""
     with socket.socket() as sock:
-        sock.settimeout(ASK_S)
+        sock.settimeout(0.5)
         return sock.connect_ex(("127.0.0.1", port)) == 0

@@ -10,7 +10,7 @@ from typing import Self
 
 from tests.world.waiting import until
 
-ENDS_S = 60.0
+ENDS_S = 10.0
 
 
 class Server:
@@ -61,7 +61,7 @@ class Server:
         process.terminate()
 
     def stop(self) -> None:
-        """End it; what does not end within a minute is killed."""
+        """End it; what does not end within ten seconds is killed."""
         if self._process is None:
             return
         self._ask_to_end(self._process)

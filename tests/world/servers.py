@@ -104,7 +104,7 @@ class Radicale:
             self._process.kill()
         else:
             self._process.terminate()
-        self._process.wait(60)
+        self._process.wait(10)
         self._process = None
 
     def request(
@@ -112,7 +112,7 @@ class Radicale:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send one request as the user; return status, lower-case headers and body."""
         token = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request(
                 method, path, body, {"Authorization": f"Basic {token}", **(headers or {})}

@@ -128,7 +128,7 @@ class Site:
             {**(headers or {}), **self.account.headers},
             method=method,
         )
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=10).close()
 
     def _unbook(self) -> None:
         """Somebody's own calendar is left as it was found."""
@@ -175,7 +175,7 @@ class Site:
         if not (guest / "manifest.json").exists():
             self.tell("demo", "building the small guest (kept in build/guest)")
             subprocess.run(
-                [str(BIN / "roomkeeper-cloud"), "image", str(guest)], check=True, timeout=600
+                [str(BIN / "roomkeeper-cloud"), "image", str(guest)], check=True, timeout=120
             )
         config = self.folder / "cloud.toml"
         config.write_text(CLOUD_TOML.format(site=self, ports=self.ports, guest=guest, root=ROOT))
@@ -233,7 +233,7 @@ class Site:
             config.write_text(MOSQUITTO.format(port=port, folder=f"{home}/"))
             self.supervisor.start(name, ["mosquitto", "-c", str(config)], self.env)
         for name, port in (("broker-room", self.ports.room), ("broker-site", self.ports.site)):
-            wait_for(name, lambda p=port: listens(p), 20, self.log(name))
+            wait_for(name, lambda p=port: listens(p), 10, self.log(name))
 
     def _calendar(self) -> None:
         if self.wishes.calendar:

@@ -144,7 +144,7 @@ uri = "{site.hypervisor}"
 memory_mib = 128
 lead_s = {site.wishes.lead_s}
 grace_s = 3.0
-boot_s = 300.0
+boot_s = 60.0
 
 [health]
 ingest_port = {ports.ingest}

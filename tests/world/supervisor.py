@@ -91,7 +91,7 @@ class Supervisor:
         with self._lock:
             self._children[name].restart_at = time.monotonic()
 
-    def close(self, grace_s: float = 10.0) -> list[str]:
+    def close(self, grace_s: float = 3.0) -> list[str]:
         """End everything, last started first; return the names that had to be killed."""
         self._closing.set()
         with self._lock:

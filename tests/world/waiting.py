@@ -1,10 +1,11 @@
 """Wait for something observable, with a deadline, in the time that the machine was ours.
 
-A shared host takes its processors back for seconds or minutes at will: that time is no one's
-fault here, so neither `until` nor `within` counts it, nor what others here took.
+A shared host takes its processors back for seconds or minutes at will, and tells so: that time is
+no one's fault here, and is not counted. What others on this machine take is.
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,41 +13,47 @@ from pathlib import Path
 
 PATIENCE = 6
 """So many times what was asked for is the most that is waited, whatever the host takes."""
+PROCESSOR = re.compile(r"^cpu\d+ (.*)$", re.MULTILINE)
+STEAL = 7
 
 
-def stolen_s(stat: Path = Path("/proc/stat")) -> float:
-    """Return the seconds since boot that the host kept from a processor, on average of all."""
-    ticks = int(stat.read_text().split("\n", 1)[0].split()[8])
-    return ticks / os.sysconf("SC_CLK_TCK") / (os.cpu_count() or 1)
+class Own:
+    """Seconds since it was made, less what the host kept from the processor that lost most."""
 
+    def __init__(self, stat: Path = Path("/proc/stat")) -> None:
+        self._stat = stat
+        self._began = time.monotonic()
+        self._before = self._stolen()
 
-def _queued_s(pressure: Path = Path("/proc/pressure/cpu")) -> float:
-    """Return the seconds since boot in which some thread here waited for a processor."""
-    try:
-        return int(pressure.read_text().split("total=", 1)[1].split()[0]) / 1e6
-    except (OSError, IndexError, ValueError):  # a kernel that does not tell
-        return 0.0
+    def passed(self) -> float:
+        """Return all the time since it was made: cheap, and never less than what was ours."""
+        return time.monotonic() - self._began
 
+    def seconds(self) -> float:
+        """Return the time that was ours: at least one PATIENCEth of what passed."""
+        passed = self.passed()
+        taken = max(now - then for now, then in zip(self._stolen(), self._before, strict=True))
+        return max(passed / PATIENCE, passed - taken)
 
-def _taken_s() -> float:
-    return stolen_s() + _queued_s()
+    def _stolen(self) -> list[float]:
+        ticks = os.sysconf("SC_CLK_TCK")
+        lines = PROCESSOR.findall(self._stat.read_text())
+        return [int(line.split()[STEAL]) / ticks for line in lines]
 
 
 def until(holds: Callable[[], object], seconds: float = 15.0, what: str = "") -> None:
     """Return when `holds()` is true; fail after `seconds` of a machine that was ours."""
-    began, before = time.monotonic(), _taken_s()
+    own = Own()
     while not holds():
-        passed = time.monotonic() - began
-        if passed > seconds and passed > min(seconds * PATIENCE, seconds + _taken_s() - before):
+        if own.passed() > seconds and own.seconds() > seconds:
             raise AssertionError(f"not within {seconds:g} s: {what or holds}")
         time.sleep(0.005)
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Fail when the block hangs: takes `seconds` in which it need not wait for a processor."""
-    began, before = time.monotonic(), _taken_s()
+    """Fail when the block takes `seconds` of a machine that was ours."""
+    own = Own()
     yield
-    passed = time.monotonic() - began
-    taken = _taken_s() - before
-    assert passed - taken < seconds, f"{passed:.2f} s, {taken:.2f} s of it without a processor"
+    took = own.seconds()
+    assert took < seconds, f"it took {took:.2f} s, not less than {seconds:g} s"

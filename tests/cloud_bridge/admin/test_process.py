@@ -21,7 +21,7 @@ def test_it_prints_its_password_once_serves_and_ends_cleanly(tmp_path: Path) -> 
     config.write_text(text + section)
     with Running("admin", config) as process:
         until(lambda: _well(admin_health), what="the page is well", seconds=20)
-        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60)
+        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
         assert page.url.endswith("/login")
         assert process.terminate(4) == 0
     told = re.findall(r"one-time password ((?:\w{4}-){3}\w{4})", process.log.read_text())

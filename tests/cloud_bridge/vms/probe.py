@@ -35,12 +35,12 @@ def probe(base: Path, out: Path, more: Sequence[cpio.Entry] = ()) -> Path:
     return out
 
 
-def run(machine: Machine, command: str, seconds: float = 200.0) -> str:
+def run(machine: Machine, command: str, seconds: float = 60.0) -> str:
     """Return what the command said inside the guest, its errors too."""
     return fetch(machine, f"/cgi-bin/try?{quote(command, safe='')}", seconds)
 
 
-def fetch(machine: Machine, path: str, seconds: float = 60.0) -> str:
+def fetch(machine: Machine, path: str, seconds: float = 10.0) -> str:
     """Return a file of the guest's page, "" when it does not answer."""
     connection = http.client.HTTPConnection(machine.address, timeout=seconds)
     try:

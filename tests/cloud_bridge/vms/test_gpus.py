@@ -180,7 +180,7 @@ def test_many_at_once_never_share_a_card(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(200)
+        thread.join(30)
     assert (len(made), len(refused)) == (2, 6)
     assert all(isinstance(error, VmFullError) for error in refused)
     assert not lent(conn, made[0].key) & lent(conn, made[1].key)

@@ -20,7 +20,7 @@ from tests.cloud_bridge.vms.probe import probe, run
 from tests.world.libvirtd import Libvirtd
 from tests.world.waiting import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 MODULES = ("drivers/block/virtio_blk", "drivers/cdrom/cdrom", "fs/isofs/isofs")
 MIB = 1 << 20
