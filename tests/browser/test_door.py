@@ -15,7 +15,7 @@ from cloud_bridge.vms.guest.build import build
 from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
 from edge.contracts import codes
 from tests.browser.chromium import SHOTS, chromium, page_of, small_targets, violations
-from tests.cloud_bridge.door_world import House
+from tests.cloud_bridge.door.world import House
 from tests.cloud_bridge.service import ROOT, new_key
 from tests.world.libvirtd import Libvirtd
 from tests.world.novnc import novnc

@@ -3,8 +3,10 @@
 import http.client
 import re
 import secrets
+import socket
 import threading
 import time
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -22,7 +24,7 @@ from edge.contracts import codes
 from edge.contracts.wire import WantedMachine, WantedMessage
 from tests.cloud_bridge.service import new_key
 
-THEME = Path(__file__).parents[2] / "config" / "theme"
+THEME = Path(__file__).parents[3] / "config" / "theme"
 
 
 class Guest:
@@ -174,3 +176,12 @@ class Visitor:
         self, machine: Machine, path: str = "/", **more: str
     ) -> tuple[int, dict[str, str], str]:
         return self.ask("GET", f"/m/{place_of(machine.key)}/page{path}", **more)
+
+
+def raw_answer(house: House, text: str) -> bytes:
+    with closing(socket.create_connection(("127.0.0.1", house.port), 20)) as raw:
+        raw.sendall(text.encode())
+        found = b""
+        while b"\r\n\r\n" not in found and (part := raw.recv(4096)):
+            found += part
+        return found
