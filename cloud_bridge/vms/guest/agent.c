@@ -5,7 +5,8 @@
  *   renew seed=HEX128 time=NS machine-id=HEX32 hostname=NAME key=K token=T room=R meeting=M [title=P]
  *   who
  *   rest
- * with `rested` once the kernel has nothing left to do, with `renewed ...` or `who ...` (what it is now), or `error WHAT` (and nothing was changed).
+ * with `rested` once the kernel has nothing left to do, with `renewed ...` or `who ...` (what it is
+ * now), or `error WHAT` (and nothing was changed).
  * At its start it says `waiting`. Copies share everything, the kernel's random pool included, so
  * the seed comes first: what is drawn before it is equal in all of them.
  *
@@ -198,6 +199,7 @@ static const char *serve(const char *port, int mortal) {
   if (door < 0 || shown == MAP_FAILED) return "socket";
   setsockopt(door, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   if (bind(door, (struct sockaddr *)&any, sizeof any) || listen(door, 16)) return "port";
+  signal(SIGPIPE, SIG_IGN); /* a visitor who asks and vanishes takes no server with him */
   for (int i = 0; i < SERVERS; i++) {
     pid_t child = fork();
     if (child < 0) return "fork";

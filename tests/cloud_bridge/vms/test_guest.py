@@ -7,6 +7,7 @@ import platform
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -181,3 +182,31 @@ def test_visitors_who_are_slow_or_endless_keep_nobody_waiting() -> None:
         with contextlib.suppress(ConnectionError):
             assert said(port, b"\0" * 5000) == b""
         assert said(port, b"GET /ready HTTP/1.1\r\n\r\n").endswith(b"KEY TOKEN\n")
+
+
+def test_visitors_who_ask_and_vanish_take_no_server_with_them() -> None:
+    with page_of("") as port:
+        (servers,) = {os.getpgid(pid) for pid in serving(port)}
+        os.killpg(servers, signal.SIGSTOP)  # so that each has vanished before it is answered
+        for _ in range(8):
+            with socket.create_connection(("127.0.0.1", port), 30) as visit:
+                visit.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                visit.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                visit.shutdown(socket.SHUT_WR)
+        os.killpg(servers, signal.SIGCONT)
+        assert said(port, b"GET /ready HTTP/1.1\r\n\r\n").endswith(b"KEY TOKEN\n")
+        assert len(serving(port)) == 4
+
+
+def serving(port: int) -> list[int]:
+    """Return the processes that serve the page there."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            if (
+                words[1:3] == [str(port).encode(), b"page"]
+                and ") Z" not in (entry / "stat").read_text()
+            ):
+                found.append(int(entry.name))
+    return found
