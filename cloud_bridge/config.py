@@ -1,4 +1,4 @@
-"""cloud.toml: what an operator decides, checked before the start. Read by app and cli only."""
+"""cloud.toml: what an operator decides, checked before the start; it is handed on as values."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -110,7 +110,7 @@ def _gpu(template: TemplateSection) -> Iterator[tuple[str, str]]:
 def _of_copies(template: TemplateSection) -> Iterator[tuple[str, str]]:
     if template.provider != "clone":
         return
-    for key in ("disk", "gpus", "egress", "balloon", "ksm"):
+    for key in ("disk", "gpus", "egress", "balloon", "ksm", "screen"):
         if getattr(template, key):
             yield key, 'nothing for a template whose provider is "clone"'
     if template.ready == "serial":

@@ -1,6 +1,7 @@
 """room.toml, intents.toml, the policy: what an installer decides, checked before the start.
 
-Read by app and cli only, who hand it on as values. Paths in a RoomConfig are absolute.
+Read only by what starts or examines a room, and handed on as values. Paths in a RoomConfig are
+absolute.
 """
 
 from collections.abc import Iterable, Iterator

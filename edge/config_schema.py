@@ -223,7 +223,7 @@ class HealthSection(_Section, frozen=True):
     """Where /healthz and /metrics answer; port 0 is any free one, named in the log."""
 
     host: Name = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 9101
+    port: Annotated[int, Meta(ge=0, le=65535)] = 9105
 
 
 class PanelSection(_Section, frozen=True):

@@ -58,6 +58,51 @@ def test_every_setting_of_a_room_stands_in_the_shipped_file_with_a_comment():
     assert text.count("#") > 60
 
 
+def defaults(kind, table, prefix=()):
+    """Yield (path, value, default) of what a table of the shipped file sets; of lists, nothing."""
+    for field in msgspec.structs.fields(kind):
+        path = (*prefix, field.encode_name)
+        value = table.get(field.encode_name)
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield from defaults(field.type, value or {}, path)
+        elif value is not None and path != ("actuators",):
+            made = field.default_factory
+            default = field.default if made is msgspec.NODEFAULT else made()
+            yield path, tuple(value) if isinstance(value, list) else value, default
+
+
+def comment_of(text, path):
+    """Return the comment above a key, with that above the keys and headers right before it."""
+    lines = text.split("\n")
+    tables = {".".join(path): ".".join(path)} | {".".join(path[:-1]): path[-1]}
+    at, here = -1, ""
+    for number, line in enumerate(lines):
+        if line.startswith("["):
+            here = line.strip("[]")
+            if here.startswith(".".join(path)):
+                at = number
+                break
+        if line.split(" = ")[0] == tables.get(here):
+            at = number
+            break
+    above = []
+    for line in reversed(lines[:at]):
+        if not line:
+            break
+        above.append(line)
+    return " ".join(reversed(above)).replace("# ", "")
+
+
+def test_the_shipped_file_says_where_what_it_shows_is_not_the_default():
+    text = (ROOT / "config/room.toml").read_text()
+    told = []
+    for path, value, default in defaults(RoomConfig, tomllib.loads(text)):
+        if value != default:
+            assert re.search("Required|[Ll]eft out", comment_of(text, path)), path
+            told.append(".".join(path))
+    assert {"room.timezone", "site.port", "nodes", "machines.cost_per_h"} <= set(told)
+
+
 def test_what_the_shipped_file_shows_as_examples_is_a_room_that_starts(tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config")
     (tmp_path / "wasm_modules").mkdir()

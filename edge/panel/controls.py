@@ -16,6 +16,10 @@ BY_HAND = f"person:{WHO}"
 DEVICE, PAUSE = "device:", "pause:"
 
 
+WORDS = ("on", "off", "open", "closed")
+"""Values that every language has a word for; others are names that the installer gave."""
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """One actuator. value: what it was last told (None: nothing yet); `unit` e.g. "%".
@@ -69,7 +73,7 @@ def show(actuator: str, value: Value, voice: Voice) -> str:
     if isinstance(value, bool):
         return voice("on") if value else voice("off")
     if isinstance(value, str):
-        return value.replace("-", " ")
+        return voice(value) if value in WORDS else value.replace("-", " ")
     if actuator.startswith("climate"):
         return f"{voice.number(value, 1)} °C"
     return f"{voice.number(value)} %"

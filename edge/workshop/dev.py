@@ -133,7 +133,7 @@ def run(folder: Path, speed: float, begin_h: float, once: bool, echo: Echo) -> N
         from watchfiles import watch  # noqa: PLC0415 - only authors have it
     except ImportError as error:
         raise WorkshopError(
-            "watchfiles is not installed: pip install 'roomkeeper[plugin-dev]'"
+            "watchfiles is not installed: pip install './roomkeeper[plugin-dev]'"
         ) from error
     with tempfile.TemporaryDirectory(prefix="roomkeeper-dev-") as cache:
         dev = Dev(folder, Path(cache), echo, speed, begin_h)

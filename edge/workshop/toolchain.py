@@ -16,9 +16,9 @@ from edge.workshop.errors import WorkshopError
 from edge.workshop.kit import TREE
 
 MINUTES = 5
-_CHECKOUT = "(in a checkout of roomkeeper: tests/world/bootstrap.sh wasm)"
-_PIP = f"pip install 'roomkeeper[plugin-dev]' {_CHECKOUT}"
-_NPM = f"npm ci in the plugin's folder {_CHECKOUT}; the same pip extra brings npm"
+_SCRIPT = "tests/world/bootstrap.sh wasm"
+_PIP = f"pip install './roomkeeper[plugin-dev]' beside a checkout of roomkeeper (in it: {_SCRIPT})"
+_NPM = f"npm ci in the plugin's folder (in a checkout: {_SCRIPT}); the same pip extra brings npm"
 INSTALL = {
     "python-zig": f"Zig, which compiles C too, comes with {_PIP}",
     "wasm-tools": f"it comes with {_PIP}",

@@ -82,6 +82,7 @@ def test_openstacks_credentials_are_read_by_their_owner_alone(tmp_path: Path) ->
         ('[templates.small]\nprovider = "clone"\ngpus = 1\n', "gpus"),
         ('[templates.small]\nprovider = "clone"\negress = ["a.b:1"]\n', "egress"),
         ('[templates.small]\nprovider = "clone"\nready = "serial"\n', "ready"),
+        ('[templates.small]\nprovider = "clone"\nboard = "q35"\nscreen = true\n', "screen"),
         ('[templates.small]\negress = "git.example.org:443"\n', "egress"),
         ('[templates.small]\negress = ["git.example.org"]\n', "egress"),
         ('[templates.small]\negress = ["*:443"]\n', "egress"),

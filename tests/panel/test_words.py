@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.config_intents import CLASSES
 from edge.panel import PanelError
+from edge.panel.controls import WORDS
 from edge.panel.words import LANGUAGES, choose, load
 
 PANEL = Path(__file__).parents[2] / "edge" / "panel"
@@ -37,6 +39,14 @@ def test_every_word_is_used_and_every_used_word_exists() -> None:
     prefixes = (*re.findall(r"f[\"'](\w+_)\{", text), "look_")
     idle = {k for k in known - quoted if not k.startswith(prefixes)}
     assert not idle
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whatever_a_room_can_move_has_a_name_and_its_usual_values(language: str) -> None:
+    english, words = load("en").texts, load(language).texts
+    for word in (*(f"actuator_{sort}" for sort in CLASSES), *WORDS):
+        assert words[word]
+        assert language in ("en", "fr") or words[word] != english[word], word
 
 
 def test_a_word_that_is_missing_is_named() -> None:
