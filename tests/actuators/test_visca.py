@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.actuators.errors import DeviceLostError
+from edge.actuators.errors import DeviceLostError, DeviceRefusedError, UnknownRequestError
 from edge.actuators.visca import frames
-from edge.actuators.visca.camera import CameraPort, CameraSettings
+from edge.actuators.visca.camera import MOVE_S, CameraPort, CameraSettings
 from edge.actuators.visca.link import ANSWER_S, UdpLink
 from edge.actuators.visca.tcp import TcpLink
 from tests.actuators.device_room import DeviceRoom
@@ -261,6 +261,60 @@ def test_a_camera_that_cannot_be_asked_for_its_preset_is_believed(stack, camera)
     world.apply("camera.preset", "table")
     world.until_reported("camera.preset", "table")
     assert world.healths == [("ok", "")]
+
+
+class Mute:
+    """A camera that begins to move and never says that it is done, unless `carried_out`.
+
+    Asked for its preset it answers `answer`, or raises that.
+    """
+
+    def __init__(self) -> None:
+        self.answer: bytes | Exception = bytes([PRESETS["home"]])
+        self.carried_out = False
+
+    def open(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def ask(self, message: bytes) -> bytes:
+        if message != frames.ASK_PRESET:
+            return b"\x02"
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def command(self, _message: bytes) -> int:
+        return 1
+
+    def done(self, _ticket: int) -> bool:
+        return self.carried_out
+
+
+@pytest.mark.parametrize(
+    ("carried_out", "answer", "told"),
+    [
+        (True, bytes([PRESETS["table"]]), "table"),
+        (True, DeviceRefusedError("not now"), "table"),
+        (True, UnknownRequestError("no such question"), "table"),
+        (False, bytes([PRESETS["table"]]), "table"),
+        (False, bytes([PRESETS["home"]]), "home"),
+        (False, DeviceRefusedError("not now"), None),
+        (False, UnknownRequestError("no such question"), None),
+    ],
+)
+def test_where_a_camera_looks_after_a_move_is_what_it_says_or_was_done(carried_out, answer, told):
+    now, link = [0.0], Mute()
+    camera = CameraPort(link, CameraSettings(PRESETS, "camera.preset"), lambda: now[0])
+    camera.open()
+    assert camera.read() == {"camera.preset": "home"}
+    camera.write("camera.preset", "table")
+    assert camera.read() == {}, "on its way"
+    link.carried_out, link.answer = carried_out, answer
+    now[0] += MOVE_S
+    assert camera.read() == {"camera.preset": told}
 
 
 def test_a_value_that_is_no_preset_is_refused_by_name(stack, camera):

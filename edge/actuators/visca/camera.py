@@ -35,12 +35,16 @@ class CameraSettings:
 
 @dataclass(slots=True)
 class _Move:
-    """A recall that was acknowledged. number: where to; before: the monotonic deadline."""
+    """A recall that was acknowledged. number: where to; before: the monotonic deadline.
+
+    arrived: it was said to be done, or the deadline has passed; done: it was said.
+    """
 
     number: int
     ticket: int
     before: float
     arrived: bool = False
+    done: bool = False
 
 
 @dataclass(slots=True)
@@ -165,11 +169,9 @@ class CameraPort(Port):
             return True
         if self._seen.known:
             # Where it is it has yet to say: an answer from before it arrived is an old one.
-            move.arrived = True
+            move.arrived, move.done = True, done
             return False
-        self._seen.move = None
-        if done:
-            self._seen.number = move.number
+        self._seen.move, self._seen.number = None, move.number if done else None
         return False
 
     def _ask_power(self) -> None:
@@ -192,15 +194,21 @@ class CameraPort(Port):
             data = self._link.ask(frames.ASK_PRESET)
         except UnknownRequestError:
             self._seen.known = False
-            if self._seen.move is not None and not moving:
-                self._seen.number, self._seen.move = self._seen.move.number, None
+            if not moving:
+                self._believe()
             return
         except DeviceRefusedError:
             data = b""
         if not moving:
-            self._seen.move = None
+            self._believe()
             if len(data) == 1:
                 self._seen.number = data[0]
+
+    def _believe(self) -> None:
+        """Take a move that is over for what the camera said of it: done, or who knows where."""
+        move, self._seen.move = self._seen.move, None
+        if move is not None:
+            self._seen.number = move.number if move.done else None
 
     def _name(self) -> str | None:
         if self._seen.number is None or self._shutter() == CLOSED:
