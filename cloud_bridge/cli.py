@@ -133,7 +133,6 @@ def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Proces
         running = process(config)
     except (StoreError, OSError) as error:
         raise Failure(str(error)) from error
-    running.start()
     replaced = threading.Event()
 
     def look() -> None:
@@ -143,9 +142,10 @@ def _run(name: str, config: CloudConfig, process: Callable[[CloudConfig], Proces
                 replaced.set()
                 stopping.set()
 
-    # A database that does not answer holds it for as long as it likes.
-    threading.Thread(target=look, name="database", daemon=True).start()
     try:
+        running.start()
+        # A database that does not answer holds it for as long as it likes.
+        threading.Thread(target=look, name="database", daemon=True).start()
         while not stopping.wait(3600.0):
             continue
     finally:

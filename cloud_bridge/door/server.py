@@ -1,6 +1,7 @@
 """The door's web server: an event loop on a thread of its own, deaf to whom dawdles."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -43,6 +44,7 @@ class DoorServer:
         if not self._up.wait(START_S):
             self._failed = f"not up within {START_S:g} s"
         if self._failed:
+            self.stop()
             raise DoorError(
                 f"door: cannot listen on {self._host} port {self._port}: {self._failed}"
             )
@@ -50,14 +52,17 @@ class DoorServer:
     def stop(self) -> None:
         """End every page and screen, within a second."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            with contextlib.suppress(RuntimeError):  # its loop has just been closed
+                self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(1.0)
 
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
-        except OSError as error:
-            self._failed = str(error)
+        except Exception as error:
+            if self._up.is_set():
+                log.exception("the door has ended")
+            self._failed = str(error) or repr(error)
         finally:
             self._up.set()
             self._loop.close()
@@ -73,6 +78,8 @@ class DoorServer:
             raise OSError("the door's application was not set up")
         open_now: set[_Patient] = set()
         try:
+            if self._failed:  # too late: nobody waits for it any more
+                return
             server = await self._loop.create_server(
                 lambda: _Patient(web_server(), open_now), self._host, self._port, backlog=64
             )

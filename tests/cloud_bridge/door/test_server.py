@@ -12,6 +12,8 @@ from cloud_bridge.door import DoorError
 from cloud_bridge.door import server as door_server
 from cloud_bridge.door.site import Options
 from tests.cloud_bridge.door.world import Guest, House, Visitor
+from tests.cloud_bridge.service import ROOT, Running, write_config
+from tests.world.mosquitto import free_port
 from tests.world.waiting import until
 
 
@@ -39,7 +41,31 @@ def test_a_door_that_does_not_come_up_is_an_error(monkeypatch: pytest.MonkeyPatc
             server.start()
     finally:
         free.set()
-        server.stop()
+    until(lambda: not server._thread.is_alive(), what="it has given up")
+    assert server.address == ("", 0), "and listens nowhere"
+
+
+def test_a_door_that_cannot_be_made_is_an_error() -> None:
+    def make() -> web.Application:
+        raise RuntimeError("no theme")
+
+    with pytest.raises(DoorError, match="no theme"):
+        door_server.DoorServer("127.0.0.1", 0, make).start()
+
+
+def test_a_door_whose_port_is_taken_says_so_and_ends(tmp_path: Path) -> None:
+    config = write_config(tmp_path, free_port(), "qemu:///embed?root=unused")
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        health = f"[health]\ndoor_port = {free_port()}"
+        text = config.read_text().replace("[health]", health)
+        config.write_text(
+            f'{text}\n[door]\nport = {port}\n[admin]\ntheme = "{ROOT}/config/theme"\n'
+        )
+        with Running("door", config) as door:
+            assert door.process is not None
+            assert door.process.wait(60) == 1
+    assert f"port {port}" in door.log.read_text()
 
 
 def test_many_that_hang_shut_out_nobody_for_long(
