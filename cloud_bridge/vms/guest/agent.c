@@ -5,8 +5,9 @@
  *   renew seed=HEX128 time=NS machine-id=HEX32 hostname=NAME key=K token=T room=R meeting=M [title=P]
  *   who
  *   rest
- * with `rested` once the kernel has nothing left to do, with `renewed ...` or `who ...` (what it is
- * now), or `error WHAT` (and nothing was changed).
+ * with `rested` after two quiet seconds, with `renewed ...` or `who ...` (what it is now), or with
+ * `error WHAT`: nothing was changed where WHAT is a word of the line; where the kernel refused,
+ * some of it may have been.
  * At its start it says `waiting`. Copies share everything, the kernel's random pool included, so
  * the seed comes first: what is drawn before it is equal in all of them.
  *
@@ -67,7 +68,7 @@ static int is_hostname(const char *text) {
 }
 
 /* Files of an identity, opened and as long as they will be before the machine is copied. */
-static int pool = -1, id_file = -1, key_file = -1;
+static int port = -1, pool = -1, id_file = -1, key_file = -1;
 
 static int blank(const char *path, size_t size, mode_t mode) {
   static const char zeros[LINE] = {0};
@@ -123,7 +124,8 @@ static void html(const char *text, char *out, size_t size) {
   out[used] = 0;
 }
 
-/* What the servers below show: written by one process, once, and read by them when `ready`. */
+/* What the servers below show: written by one process, and read by them when `ready`. Who renews it
+ * again says the same again. */
 struct shown {
   int ready; /* last of all: who reads of it takes the machine for ready */
   size_t page_size, told_size;
@@ -189,11 +191,12 @@ static void reply(int visitor) {
   }
 }
 
-/* Listen on a port and return in the caller; SERVERS processes serve, so that slow visitors do
+/* Listen on a port and return in the caller; SERVERS processes serve, so that fewer slow visitors do
  * not keep the one who asks whether the machine is ready. mortal: they end with the caller. Returns
  * NULL, or what went wrong. */
-static const char *serve(const char *port, int mortal) {
-  struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+static const char *serve(const char *number, int mortal) {
+  struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(number))};
+  pid_t us = getpid();
   int yes = 1, door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   shown = mmap(NULL, sizeof *shown, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (door < 0 || shown == MAP_FAILED) return "socket";
@@ -204,7 +207,10 @@ static const char *serve(const char *port, int mortal) {
     pid_t child = fork();
     if (child < 0) return "fork";
     if (child) continue;
-    if (mortal) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* One whose caller has ended already would keep the port from the next. */
+    if (mortal && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != us)) _exit(1);
+    for (int i = 0, own[] = {port, pool, id_file, key_file}; i < 4; i++)
+      if (own[i] >= 0) close(own[i]);
     for (;;) {
       int visitor = accept(door, NULL, NULL);
       if (visitor < 0) continue;
@@ -295,7 +301,7 @@ static void describe(char *out, size_t size, const char *head) {
            uuid + 8, uuid + 12, uuid + 16, uuid + 20);
 }
 
-static void answer(int port, char *line) {
+static void answer(char *line) {
   char out[512];
   const char *wrong = "command";
   if (!strncmp(line, "renew ", 6)) {
@@ -322,7 +328,17 @@ static void answer(int port, char *line) {
 int main(int argc, char **argv) {
   static char line[LINE];
   int told = argc == 8 && !strcmp(argv[2], "page");
-  const char *wrong = told || argc == 3 ? serve(argv[1], !told) : "arguments";
+  const char *wrong = told || argc == 3 ? NULL : "arguments";
+  if (!wrong && !told) {
+    if ((port = open(argv[2], O_RDWR | O_CLOEXEC)) < 0 ||
+        (pool = open("/dev/urandom", O_RDWR | O_CLOEXEC)) < 0)
+      wrong = "device";
+    else if ((id_file = blank("/etc/machine-id", 2 * 16 + 1, 0444)) < 0 ||
+             (key_file = blank("/etc/host_key", 2 * 32 + 1, 0600)) < 0)
+      wrong = "files";
+  }
+  if (!wrong) wrong = serve(argv[1], !told);
+  if (!wrong && !told) wrong = rehearse();
   if (wrong) {
     fprintf(stderr, "agent: %s\n", wrong);
     return 1;
@@ -332,11 +348,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   size_t held = 0;
-  int lost = 0, port = open(argv[2], O_RDWR);
-  pool = open("/dev/urandom", O_RDWR | O_CLOEXEC);
-  id_file = blank("/etc/machine-id", 2 * 16 + 1, 0444);
-  key_file = blank("/etc/host_key", 2 * 32 + 1, 0600);
-  if (port < 0 || pool < 0 || id_file < 0 || key_file < 0 || rehearse()) return 1;
+  int lost = 0;
   if (write(port, "waiting\n", 8) != 8) return 1;
   for (;;) {
     ssize_t got = read(port, line + held, sizeof line - 1 - held);
@@ -355,7 +367,7 @@ int main(int argc, char **argv) {
       if (lost)
         lost = 0;
       else
-        answer(port, line);
+        answer(line);
       memmove(line, line + used, held - used + 1);
       held -= used;
     }

@@ -22,6 +22,7 @@ from cloud_bridge.vms.guest.build import build, initramfs
 from cloud_bridge.vms.guest.kernel import KernelError, find, unpack
 from cloud_bridge.vms.guest.lz4 import Lz4Error, decompress
 from tests.world.mosquitto import free_port
+from tests.world.waiting import until
 
 
 def legacy_frame(block: bytes) -> bytes:
@@ -198,15 +199,37 @@ def test_visitors_who_ask_and_vanish_take_no_server_with_them() -> None:
         assert len(serving(port)) == 4
 
 
+@pytest.mark.parametrize(("line", "pool"), [("", True), ("line", True), ("line", False)])
+def test_an_agent_that_cannot_begin_leaves_nobody_on_its_port(
+    tmp_path: Path, line: str, pool: bool
+) -> None:
+    if platform.machine() != "x86_64" or os.getuid() != 0:
+        pytest.skip("needs an amd64 processor and root, to run the guest's agent in a cage")
+    shutil.copy(guest.__path__[0] + "/agent", tmp_path / "agent")
+    for name in ("etc", "dev"):
+        (tmp_path / name).mkdir()
+    for name in ((line,) if line else ()) + (("dev/urandom",) if pool else ()):
+        (tmp_path / name).touch()  # no device: what is asked of it is refused
+    port = free_port()
+    command = ["chroot", str(tmp_path), "/agent", str(port), "/line"]
+    said_why = b"agent: random pool\n" if line and pool else b"agent: device\n"
+    try:
+        for _ in range(5):
+            agent = subprocess.run(command, capture_output=True, timeout=30, check=False)
+            assert (agent.returncode, agent.stderr) == (1, said_why)
+        until(lambda: not serving(port), what="nobody serves")
+    finally:
+        for left in serving(port):
+            os.kill(left, signal.SIGKILL)
+
+
 def serving(port: int) -> list[int]:
-    """Return the processes that serve the page there."""
+    """Return the processes that serve a page there."""
     found = []
     for entry in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            if (
-                words[1:3] == [str(port).encode(), b"page"]
-                and ") Z" not in (entry / "stat").read_text()
-            ):
+        with contextlib.suppress(OSError, ValueError):
+            name, number = (entry / "cmdline").read_bytes().split(b"\0")[:2]
+            is_agent = name.endswith(b"/agent") and number == str(port).encode()
+            if is_agent and ") Z" not in (entry / "stat").read_text():
                 found.append(int(entry.name))
     return found
