@@ -6,6 +6,7 @@ them, else nothing, which is said once. Only machines of ours are touched.
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,7 @@ class Weights:
     _set: dict[str, int] = field(default_factory=dict)
     _niced: dict[str, tuple[int, ...]] = field(default_factory=dict)
     _told: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def weigh(self, domain: "libvirt.virDomain", name: str, token: str, factor: int) -> None:
         """Give the machine `factor` times the time of another, 1 for as much.
@@ -48,6 +50,17 @@ class Weights:
         A weight is set once. Levels are looked at each time: a thread has its maker's level of the
         moment in which its making began, and can come to be after every other one was set.
         """
+        with self._lock:  # who measures lists machines, too
+            self._weigh(domain, name, token, factor)
+
+    def forget(self, alive: Iterable[str]) -> None:
+        """Forget machines that are gone."""
+        keep = set(alive)
+        with self._lock:
+            self._set = {token: factor for token, factor in self._set.items() if token in keep}
+            self._niced = {token: pids for token, pids in self._niced.items() if token in keep}
+
+    def _weigh(self, domain: "libvirt.virDomain", name: str, token: str, factor: int) -> None:
         if self._set.get(token, 1) == factor:
             _nice(self._niced.get(token, ()), nice_level(factor))
             return
@@ -61,12 +74,6 @@ class Weights:
             if not _nice(self._niced[token], nice_level(factor)) and not self._told:
                 self._told = True
                 log.warning("no priority for meetings' machines: no cgroups, no right to nice")
-
-    def forget(self, alive: Iterable[str]) -> None:
-        """Forget machines that are gone."""
-        keep = set(alive)
-        self._set = {token: factor for token, factor in self._set.items() if token in keep}
-        self._niced = {token: pids for token, pids in self._niced.items() if token in keep}
 
 
 def _nice(pids: Iterable[int], level: int) -> bool:
