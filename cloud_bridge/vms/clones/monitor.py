@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from pathlib import Path
 
 from cloud_bridge.vms.base import VmError
@@ -13,6 +14,9 @@ CAPABILITIES = [
 ]
 """Memory in a file that both name is not part of what is saved, and its end is told."""
 BANDWIDTH = 1 << 40
+PART = ".part"
+WRITE_S, LOOK_S = 10.0, 0.01
+"""How long the last of a state may take to its file, and how often is looked."""
 
 
 class Monitor:
@@ -37,12 +41,19 @@ class Monitor:
             self._events.append(said)
 
     def save(self, state: Path) -> None:
-        """Stop the guest and write all but its memory to `state`."""
+        """Stop the guest and write all but its memory to `state`, wholly or not at all."""
         self.do("stop")
         self.do("migrate-set-capabilities", capabilities=CAPABILITIES)
         self.do("migrate-set-parameters", **{"max-bandwidth": BANDWIDTH})
-        self.do("migrate", uri=f"exec:cat>{shlex.quote(str(state))}")
+        # QEMU has sent it all when it says so, and does not look at what became of it.
+        part, whole = shlex.quote(f"{state}{PART}"), shlex.quote(str(state))
+        self.do("migrate", uri=f"exec:cat>{part} && mv {part} {whole}")
         self._moved("saved")
+        ends = time.monotonic() + WRITE_S
+        while not state.exists():
+            if time.monotonic() > ends:
+                raise VmError(f"a guest's state is not whole: is there room in {state.parent}?")
+            time.sleep(LOOK_S)
 
     def load(self, state: Path) -> None:
         """Read `state` into a QEMU that waits for it; the guest runs when this returns."""

@@ -61,7 +61,12 @@ def start(command: list[str], log: Path) -> None:
                 stderr=said,
                 start_new_session=True,
             )
-        failed = _failed(begun)
+        try:
+            failed = _failed(begun)
+        except BaseException:
+            begun.kill()
+            begun.wait()
+            raise
         text = log.read_text(errors="replace").strip()[-500:] if failed else ""
     except OSError as error:
         raise VmError(f"QEMU does not start: {error}") from error

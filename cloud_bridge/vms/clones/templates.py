@@ -6,6 +6,7 @@ A folder is a template from the moment it bears its key for a name, and whole be
 import contextlib
 import errno
 import fcntl
+import hashlib
 import http.client
 import os
 import shutil
@@ -33,7 +34,8 @@ STATE_MIB = 32
 """Set aside for a state: the devices', not the memory's."""
 PART = ".part"
 REMEDY = "run `roomkeeper-cloud image`"
-VISITS, VISIT_S = 8, 10.0
+VISITS, VISITS_S, VISIT_S = 8, 60.0, 10.0
+PAGE_LIMIT = 65536
 
 
 class MemoryFullError(VmError):
@@ -54,6 +56,9 @@ class Templates:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # What a killed builder of this folder left elsewhere is known by it.
+        place = hashlib.sha256(str(folder.absolute()).encode()).hexdigest()[:12]
+        self._mark = f"roomkeeper-template-{place}-"
 
     def find(self, key: str) -> Saved | None:
         """Return the template, None when it has not been built."""
@@ -113,7 +118,8 @@ class Templates:
             os.close(lock)
 
     def _clear_parts(self) -> None:
-        for part in self.folder.glob(f"*{PART}"):
+        scratch = Path(tempfile.gettempdir())
+        for part in (*self.folder.glob(f"*{PART}"), *scratch.glob(f"{self._mark}*")):
             shutil.rmtree(part, ignore_errors=True)
 
     def _build(self, shape: Shape, key: str) -> Saved:
@@ -123,7 +129,7 @@ class Templates:
             part.mkdir(mode=0o700)
             _reserve(part, shape.memory_mib)
             # Sockets have paths of 107 characters at most.
-            with tempfile.TemporaryDirectory(prefix="roomkeeper-template-") as sockets:
+            with tempfile.TemporaryDirectory(prefix=self._mark) as sockets:
                 _boot_and_save(shape, part, Path(sockets) / "t")
             part.rename(self.folder / key)
         except OSError as error:
@@ -176,12 +182,16 @@ def _boot_and_save(shape: Shape, part: Path, sockets: Path) -> None:
 
 def _visit(port: int) -> None:
     """Ask for the page some times: what a guest sets up at the first, no copy has to."""
+    ends = time.monotonic() + VISITS_S
     for _ in range(VISITS):
         visit = http.client.HTTPConnection("127.0.0.1", port, timeout=VISIT_S)
         try:
             visit.request("GET", "/")
-            visit.getresponse().read()
-        except (OSError, http.client.HTTPException):  # it has none yet: its copies are slower
+            visit.getresponse().read(PAGE_LIMIT)
+            if time.monotonic() > ends:
+                raise TimeoutError(f"not {VISITS} answers within {VISITS_S:g} s")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            log.warning("template not visited: its copies are slower", reason=str(error))
             return
         finally:
             visit.close()

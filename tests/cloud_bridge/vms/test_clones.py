@@ -1,11 +1,15 @@
 """What is the copies' own: identities, templates, a memory that is full, records."""
 
+import contextlib
+import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,8 +21,8 @@ import pytest
 from cloud_bridge.types import Machine, Template
 from cloud_bridge.vms.accel import tsc_khz
 from cloud_bridge.vms.answers import answers
-from cloud_bridge.vms.base import Limits, VmRefusedError
-from cloud_bridge.vms.clones import CloneProvider, identity
+from cloud_bridge.vms.base import Limits, VmError, VmRefusedError
+from cloud_bridge.vms.clones import CloneProvider, identity, monitor, templates
 from cloud_bridge.vms.clones.command import Shape, line
 from cloud_bridge.vms.clones.lines import Lines
 from cloud_bridge.vms.clones.monitor import Monitor
@@ -197,6 +201,81 @@ def test_a_template_whose_builder_was_killed_is_not_used_and_leaves_no_guest(gue
         until(lambda: answers(machine), 120, "its page")
         provider.delete(machine.key)
         assert not list(memory.rglob("*.part"))
+        mark = provider._templates._mark
+        assert not list(Path(tempfile.gettempdir()).glob(f"{mark}*")), "its sockets' folder"
+
+
+@pytest.mark.parametrize("room", ["unlimited", "0"])
+def test_a_state_is_saved_whole_or_not_at_all(room: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """QEMU says that it is saved when it has sent it, though nobody could write it."""
+    monkeypatch.setattr(monitor, "WRITE_S", 0.5)
+    with tempfile.TemporaryDirectory(prefix="rk-") as folder:
+        assert saved(Path(folder), room) is (room != "0")
+
+
+def saved(folder: Path, room: str) -> bool:
+    """Return whether there is a state after a QEMU whose files hold so many bytes saved one."""
+    sockets, state = folder / "qmp", folder / "state"
+    command = [
+        "prlimit", f"--fsize={room}", EMULATOR, "-M", "none", "-nodefaults", "-display", "none",
+        "-qmp", f"unix:{sockets},server=on,wait=off",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as machine:
+        try:
+            with Lines(sockets, 60.0) as said:
+                if room == "0":
+                    with pytest.raises(VmError, match="is there room"):
+                        Monitor(said).save(state)
+                else:
+                    Monitor(said).save(state)
+        finally:
+            machine.kill()
+    return state.exists()
+
+
+PAGES = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999999999\r\n\r\nx",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nx",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n" + bytes(200_000),
+    b"\0" * 100_000,
+    b"",
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=["huge", "chunk", "long", "rubbish", "none"])
+def test_a_page_that_misbehaves_stops_no_template(page: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    visit, _ = server.accept()
+                    with visit, contextlib.suppress(OSError):
+                        visit.recv(4096)
+                        visit.sendall(page)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            templates._visit(server.getsockname()[1])
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(30)
+
+
+def test_a_qemu_that_cannot_be_watched_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    def full(pid: int) -> int:
+        begun.append(pid)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    with pytest.raises(VmError, match="Too many open files"):
+        start(["sleep", "1000"], tmp_path / "log")
+    assert not Path(f"/proc/{begun[0]}").exists()
 
 
 def shape_of(folder: Path, emulator: str = EMULATOR) -> Shape:
