@@ -161,6 +161,7 @@ def machines(config: Path, key: str) -> None:
     """List the machines there are: key, room, phase, end of the lease, address."""
     from cloud_bridge import chores  # noqa: PLC0415
 
+    logs.quiet()
     settings = _config(config)
     if key:
         if not chores.retry(settings, key):
@@ -194,6 +195,7 @@ def doctor(config: Path) -> None:
     """Check what CONFIG needs: broker, database, libvirt, guests, images, disk."""
     from cloud_bridge.doctor import examine  # noqa: PLC0415
 
+    logs.quiet()
     findings = examine(_config(config))
     for finding in findings:
         mark = "ok  " if finding.well else "FAIL"

@@ -110,6 +110,7 @@ def doctor(config: Path) -> None:
     """Check what CONFIG needs: devices, brokers, calendar, clock, models, disk, plugins."""
     from edge.doctor import examine  # noqa: PLC0415
 
+    logs.quiet()
     findings = examine(_config(config))
     for finding in findings:
         mark = click.style("ok  ", fg="green") if finding.ok else click.style("BAD ", fg="red")

@@ -93,7 +93,8 @@ class Dav:
         self._client: Any = DAVClient(
             url=self._url,
             username=account.username or None,
-            password=account.password or None,
+            # A user without a password has an empty one: None is no half of what is sent.
+            password=account.password if account.username else None,
             auth_type="basic" if account.username else None,
             timeout=timeout_s,
             enable_rfc6764=False,

@@ -38,6 +38,14 @@ class _Unfailing:
             LINES_LOST.inc()
 
 
+def quiet() -> None:
+    """Log nothing below a warning: a command that answers people says itself what they asked."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+
+
 def setup(process: str, level: str = "info", stream: TextIO = sys.stderr) -> None:
     """Send every log line of this process to `stream` as JSON that names `process`."""
     if level not in LEVELS:

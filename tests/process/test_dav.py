@@ -1,3 +1,4 @@
+import base64
 import http.server
 import threading
 from collections.abc import Iterator
@@ -50,12 +51,14 @@ class Elsewhere(http.server.BaseHTTPRequestHandler):
     """Sends whoever asks to another place, or lists a file on another host."""
 
     asked: list[str] = []  # noqa: RUF012
+    who: list[str | None] = []  # noqa: RUF012
 
     def log_message(self, *_: object) -> None:
         return
 
     def do_PROPFIND(self) -> None:
         self.asked.append(self.path)
+        self.who.append(self.headers["Authorization"])
         if self.path == "/moved/":
             self.send_response(302)
             self.send_header("Location", "/secret/")
@@ -83,6 +86,7 @@ class Elsewhere(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def elsewhere() -> Iterator[str]:
     Elsewhere.asked.clear()
+    Elsewhere.who.clear()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_port}"
@@ -93,6 +97,21 @@ def test_a_redirect_is_not_followed_with_the_rooms_password():
     with elsewhere() as origin, pytest.raises(DavError, match="302"):
         Dav(DavAccount(f"{origin}/moved/", "room", "x")).entries()
     assert Elsewhere.asked == ["/moved/"]
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "sent"),
+    [
+        ("room", "x", "Basic " + base64.b64encode(b"room:x").decode()),
+        ("room", "", "Basic " + base64.b64encode(b"room:").decode()),
+        ("", "x", None),
+        ("", "", None),
+    ],
+)
+def test_who_asks_is_told_with_or_without_a_password(username, password, sent):
+    with elsewhere() as origin:
+        Dav(DavAccount(f"{origin}/c/", username, password)).entries()
+    assert Elsewhere.who == [sent]
 
 
 def test_a_listed_file_is_asked_of_the_calendars_own_host():
