@@ -2,24 +2,38 @@
 
 from collections.abc import Mapping
 
+from icalendar.parser import Contentlines
+
 RARE = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 LARGEST_POSITION = {"DAILY": 24, "WEEKLY": 168, "MONTHLY": 744, "YEARLY": 8784}
 TIMES_A_DAY = 24
+RULES_LIMIT = 200
+UNREAD = ("BYYEARDAY", "BYWEEKNO", "BYEASTER")
+"""Days that few years have are looked for through thousands of years."""
 
 
 def refuse_rules(ics: str) -> str:
     """Return why a recurrence rule in `ics` must not be expanded, or "" when all may.
 
-    The text is searched, not the parsed calendar: parsing already expands the rules of time zones.
+    Its lines are searched, as the library that expands them cuts them, and not the parsed calendar:
+    parsing already expands the rules of time zones.
     """
-    unfolded = ics.replace("\r\n ", "").replace("\r\n\t", "").replace("\n ", "").replace("\n\t", "")
-    for line in unfolded.splitlines():
-        name, colon, value = line.partition(":")
-        if colon and name.split(";")[0].strip().upper() in {"RRULE", "EXRULE"}:
-            reason = refuse_rule(value)
+    rules = 0
+    for line in Contentlines.from_ical(ics):
+        if "RULE" not in line.upper():
+            continue
+        try:
+            name, _, value = line.parts()
+        except ValueError:  # nor does the library read it
+            continue
+        if name.upper() in {"RRULE", "EXRULE"}:
+            rules += 1
+            reason = refuse_rule(str(value))
             if reason:
                 return reason
+            if rules > RULES_LIMIT:
+                return f"has over {RULES_LIMIT} recurrence rules"
     return ""
 
 
@@ -32,6 +46,9 @@ def refuse_rule(rule: str) -> str:
     frequency = parts.get("FREQ", "")
     if frequency not in RARE:
         return f"repeats {frequency[:20] or 'at no known frequency'}: daily or rarer is read"
+    unread = [key for key in UNREAD if key in parts]
+    if unread:
+        return f"has a recurrence rule with {unread[0]}, which is not read"
     try:
         return _refuse_numbers(frequency, parts)
     except ValueError:

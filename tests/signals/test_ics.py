@@ -200,6 +200,15 @@ HOSTILE_FILES = {
     "cut off": calendar(SINGLE)[:120],
     "every second": calendar(SINGLE + "\nRRULE:FREQ=SECONDLY"),
     "every second, folded": calendar(SINGLE + "\nRRULE:FREQ=SE").replace(b"=SE", b"=SE\r\n CONDLY"),
+    "every second, folded twice": calendar(SINGLE + "\nRRULE:FREQ=SECONDLY").replace(
+        b"RRULE", b"RR\r\n\r\n ULE"
+    ),
+    "every second, behind quotes": calendar(SINGLE + '\nRRULE;X="a:FREQ=DAILY;Y=":FREQ=SECONDLY'),
+    "every second, behind a line's end that is none": calendar(
+        SINGLE + "\nRRULE:FREQ=DAILY;INTERVAL=1@;FREQ=SECONDLY"
+    ).replace(b"@", "\u2028".encode()),
+    "a day that few years have": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYYEARDAY=366;BYMONTH=1"),
+    "many rules": calendar(SINGLE + "\nRRULE:FREQ=DAILY;COUNT=2" * 300),
     "never": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"),
     "no such position": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYDAY=MO;BYSETPOS=300"),
     "a thousand a day": calendar(
