@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from cloud_bridge.types import Machine
-from cloud_bridge.vms.answers import TIMEOUT_S, answers
+from cloud_bridge.vms.answers import TIMEOUT_S, Hasty, answers
 from cloud_bridge.vms.files import LINE, Files
 
 LINE_MAX = 4096
@@ -133,7 +133,7 @@ def _greets(address: str, timeout_s: float) -> bool:
 
 
 def _serves(address: str, path: str, timeout_s: float) -> bool:
-    connection = http.client.HTTPConnection(address, timeout=timeout_s)
+    connection = Hasty(address, timeout=timeout_s)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.client.OK

@@ -56,9 +56,15 @@ def prepare_embed(uri: str, uid: int, gid: int) -> None:
     if not roots or not roots[0].startswith("/"):
         raise VmError(f"libvirt uri {uri!r} needs ?root=/an/absolute/folder")
     settings = Path(roots[0]) / "etc" / "qemu.conf"
-    if not settings.exists():
-        settings.parent.mkdir(parents=True, exist_ok=True)
-        settings.write_text(EMBED_SETTINGS.format(uid=uid, gid=gid))
+    try:
+        if not settings.exists():
+            settings.parent.mkdir(parents=True, exist_ok=True)
+            settings.write_text(EMBED_SETTINGS.format(uid=uid, gid=gid))
+    except (OSError, ValueError) as error:
+        raise VmError(
+            f"libvirt uri {uri!r}: its root cannot be made: {error}: name another folder in"
+            " [provider] uri"
+        ) from error
 
 
 class Connection:

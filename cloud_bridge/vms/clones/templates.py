@@ -21,6 +21,7 @@ from pathlib import Path
 import structlog
 
 from cloud_bridge.vms.accel import DIE_WITH_US
+from cloud_bridge.vms.answers import Hasty
 from cloud_bridge.vms.base import VmError, free_port
 from cloud_bridge.vms.clones.command import Shape, line
 from cloud_bridge.vms.clones.lines import Lines
@@ -184,7 +185,7 @@ def _visit(port: int) -> None:
     """Ask for the page some times: what a guest sets up at the first, no copy has to."""
     ends = time.monotonic() + VISITS_S
     for _ in range(VISITS):
-        visit = http.client.HTTPConnection("127.0.0.1", port, timeout=VISIT_S)
+        visit = Hasty("127.0.0.1", port, timeout=VISIT_S)
         try:
             visit.request("GET", "/")
             visit.getresponse().read(PAGE_LIMIT)

@@ -1,9 +1,11 @@
 """How a machine is asked whether it is ready, with sockets that say the right and the wrong."""
 
+import contextlib
 import http.server
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from cloud_bridge.types import Machine
+from cloud_bridge.vms.answers import answers
 from cloud_bridge.vms.checks import HEARD_S, LINE_MAX, Check, Checks
 from cloud_bridge.vms.files import LINE, Files
 from tests.cloud_bridge.cases import machine
 from tests.cloud_bridge.service import new_key
-from tests.world.waiting import until
+from tests.world.waiting import until, within
 
 
 @contextmanager
@@ -169,3 +172,28 @@ def test_a_machine_without_a_line_or_of_a_template_that_is_gone_is_asked_for_its
     assert not checks.ready(nowhere)
     assert not checks.ready(replace(nowhere, template="gone", address="127.0.0.1:1"))
     checks.close()
+
+
+def dripping(peer: socket.socket) -> None:
+    """Say a page's head a byte at a time, each well before anybody gives up on a byte."""
+    over = time.monotonic() + 20
+    with contextlib.suppress(OSError):
+        peer.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while time.monotonic() < over:
+            peer.sendall(b"x")
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda address: answers(machine("k", address=address, token="t"), 0.3),
+        lambda address: Checks({"small": Check("http", "/")}, Files(Path("nowhere")), 0.3).ready(
+            machine("k", template="small", address=address, token="t")
+        ),
+    ],
+    ids=["page", "http"],
+)
+def test_a_guest_that_answers_byte_after_byte_holds_nobody_up(ask: Callable[[str], bool]) -> None:
+    with server(dripping) as address, within(5):
+        assert not ask(address)
