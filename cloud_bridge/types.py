@@ -119,6 +119,7 @@ ApprovalState = Literal["asked", "granted", "denied", "lapsed"]
 class Approval:
     """A person's answer about one key, or the question. Times: wall seconds.
 
+    template, cost: what it was asked about; a yes is for no other and for nothing dearer.
     lapsed: nobody answered before `deadline`, which is a no that a person may still turn.
     """
 
@@ -127,6 +128,8 @@ class Approval:
     deadline: float
     who: str = ""
     reason: str = ""
+    template: str = ""
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from edge.contracts.base import Now
 
 WINDOW_S = 36 * 3600.0
 """As far as rooms look ahead: no later slot is offered."""
+COST_SLACK = 0.005
+"""Less than anybody is asked about anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +137,26 @@ def _unapproved(need: Need, latest: float, desk: Desk) -> Verdict | None:
     template = desk.templates[need.first.template]
     cost = cost_of(need, template)
     approval = desk.approvals.get(need.key)
-    if cost < template.approve_above or (approval is not None and approval.state == "granted"):
+    if cost < template.approve_above:
         return None
-    if approval is None:
+    if approval is None or not _covers(approval, template, cost):
         first = need.first
         # What is asked late is given a little time all the same.
         deadline = max(latest, min(desk.now.wall + 120.0, need.end))
         ask = Ask(need.key, deadline, first.meeting, template.name, cost)
         return Verdict("wanted", "waits for a person's yes", ask)
+    if approval.state == "granted":
+        return None
     if approval.state == "asked" and desk.now.wall >= approval.deadline:
         return Verdict("refused", "nobody said yes in time", Lapse(need.key))
     if approval.state == "lapsed":
         return Verdict("refused", "nobody said yes in time")
     return Verdict("wanted", "waits for a person's yes", due=approval.deadline)
+
+
+def _covers(approval: Approval, template: Template, cost: float) -> bool:
+    """Whether it was asked about this template at this cost or a higher one."""
+    return approval.template == template.name and cost <= approval.cost + COST_SLACK
 
 
 def _early(need: Need, latest: Mapping[str, float], desk: Desk) -> Verdict | None:

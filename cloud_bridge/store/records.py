@@ -34,22 +34,32 @@ class RecordStore:
         self._store = store
 
     def ask(self, ask: Ask, now: float) -> None:
-        """Write a question down, unless it was asked before; forget the answers of last quarter."""
+        """Write a question down, unless it was asked before; forget the answers of last quarter.
+
+        One about another template or a higher cost stands in the place of the one before.
+        """
         with self._store.begin() as connection:
             connection.execute(delete(approvals).where(approvals.c.asked < now - ANSWERS_KEPT_S))
-            statement = self._store.insert(approvals).values(
-                key=ask.key,
-                state="asked",
-                deadline=ask.deadline,
-                meeting=ask.meeting[:1024],
-                template=ask.template[:128],
-                cost=ask.cost,
-                asked=now,
-                answered=0.0,
-                who="",
-                reason="",
+            values = {
+                "state": "asked",
+                "deadline": ask.deadline,
+                "meeting": ask.meeting[:1024],
+                "template": ask.template[:128],
+                "cost": ask.cost,
+                "asked": now,
+                "answered": 0.0,
+                "who": "",
+                "reason": "",
+            }
+            columns = approvals.c
+            another = (columns.template != values["template"]) | (columns.cost < ask.cost)
+            connection.execute(
+                self._store.insert(approvals)
+                .values(key=ask.key, **values)
+                .on_conflict_do_update(
+                    index_elements=["key"], set_=values, where=another & (columns.state != "denied")
+                )
             )
-            connection.execute(statement.on_conflict_do_nothing())
 
     def lapse(self, key: str, now: float) -> None:
         """Note that nobody answered in time."""
@@ -75,7 +85,15 @@ class RecordStore:
             found = connection.execute(select(approvals).order_by(approvals.c.asked.desc()))
             return [
                 Question(
-                    Approval(row.key, row.state, row.deadline, row.who, row.reason),
+                    Approval(
+                        row.key,
+                        row.state,
+                        row.deadline,
+                        row.who,
+                        row.reason,
+                        row.template,
+                        row.cost,
+                    ),
                     row.meeting,
                     row.template,
                     row.cost,
@@ -90,7 +108,10 @@ class RecordStore:
         columns = approvals.c
         with self._store.read() as connection:
             found = connection.execute(
-                select(columns.key, columns.state, columns.deadline, columns.who, columns.reason)
+                select(
+                    *(columns.key, columns.state, columns.deadline, columns.who, columns.reason),
+                    *(columns.template, columns.cost),
+                )
             )
             return tuple(Approval(*row) for row in found)
 

@@ -33,7 +33,7 @@ def ask(
 
 
 def answer(state: ApprovalState) -> Approval:
-    return Approval("k", state, DEADLINE, "ines", "budget")
+    return Approval("k", state, DEADLINE, "ines", "budget", "small", 5.0)
 
 
 def test_it_is_asked_once_when_the_meeting_is_booked_and_until_the_machine_would_begin() -> None:
@@ -86,3 +86,19 @@ def test_a_machine_that_is_denied_while_it_runs_ends() -> None:
     assert action == Delete("k", "denied by ines: budget")
     assert ask(1500, answer("granted"), machines=(machine(),)).actions == ()
     assert ask(1500, answer("lapsed"), machines=(machine(),)).actions == ()
+
+
+@pytest.mark.parametrize("state", ["asked", "granted", "lapsed"])
+@pytest.mark.parametrize(
+    ("about", "cost", "anew"),
+    [("small", 5.0, False), ("small", 9.0, False), ("small", 4.0, True), ("other", 5.0, True)],
+)
+def test_a_yes_is_for_no_other_template_and_for_nothing_dearer(
+    state: ApprovalState, about: str, cost: float, anew: bool
+) -> None:
+    """The organiser may have changed the meeting since."""
+    approval = Approval("k", state, DEADLINE, "ines", "", about, cost)
+    asked = [a for a in ask(0, approval).actions if isinstance(a, Ask)]
+    assert asked == ([Ask("k", DEADLINE, "m-k", "small", 5.0)] if anew else [])
+    (standing,) = ask(0, approval).standings
+    assert (standing.detail == "waits for a person's yes") is (anew or state == "asked")

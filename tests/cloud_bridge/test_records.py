@@ -22,16 +22,34 @@ def records(database: str) -> Iterator[RecordStore]:
 def test_a_question_is_kept_as_it_was_first_asked(records: RecordStore) -> None:
     records.ask(ASK, 10.0)
     records.ask(Ask("k", 500.0, "m", "small", 1.0), 20.0)
-    assert records.approvals() == (Approval("k", "asked", 100.0),)
+    assert records.approvals() == (Approval("k", "asked", 100.0, template="small", cost=12.5),)
     (question,) = records.questions()
     assert (question.cost, question.asked, question.answered) == (12.5, 10.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    "dearer", [Ask("k", 500.0, "m", "small", 13.0), Ask("k", 500.0, "m", "big", 1.0)]
+)
+def test_what_was_said_of_less_is_asked_anew_unless_it_was_no(
+    records: RecordStore, dearer: Ask
+) -> None:
+    records.ask(ASK, 10.0)
+    assert records.answer("k", yes=True, who="ines", reason="", now=20.0)
+    records.ask(ASK, 30.0)
+    assert records.approvals()[0].state == "granted"
+    records.ask(dearer, 40.0)
+    expected = Approval("k", "asked", 500.0, "", "", dearer.template, dearer.cost)
+    assert records.approvals() == (expected,)
+    assert records.answer("k", yes=False, who="ines", reason="budget", now=50.0)
+    records.ask(Ask("k", 900.0, "m", "huge", 99.0), 60.0)
+    assert records.approvals()[0].state == "denied"
 
 
 def test_an_answer_is_given_once_and_names_who_and_why(records: RecordStore) -> None:
     records.ask(ASK, 10.0)
     assert records.answer("k", yes=False, who="ines", reason="budget", now=20.0)
     assert not records.answer("k", yes=True, who="otto", reason="", now=30.0)
-    assert records.approvals() == (Approval("k", "denied", 100.0, "ines", "budget"),)
+    assert records.approvals() == (Approval("k", "denied", 100.0, "ines", "budget", "small", 12.5),)
     assert not records.answer("unknown", yes=True, who="otto", reason="", now=30.0)
 
 
