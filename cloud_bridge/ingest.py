@@ -52,8 +52,9 @@ class UnusableError(ValueError):
 
 
 def read_event(room: str, payload: bytes) -> Row:
-    """Return the journal row in `payload`; raise msgspec.MsgspecError or UnusableError."""
+    """Return the journal row in `payload`; raise msgspec.MsgspecError or a ValueError."""
     event = _events.decode(payload)
+    payload.decode()  # nothing else looks at fields that are not known, and a database would
     if not 1 <= event.sequence <= SEQUENCE_LIMIT:
         raise UnusableError(f"sequence {event.sequence}; allowed is 1 to {SEQUENCE_LIMIT}")
     if not event.id or len(event.id) > 256 or len(event.type) > 128:

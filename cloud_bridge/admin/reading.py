@@ -176,7 +176,10 @@ def _export(site: Site, name: str) -> Answer:
     if name not in csvfile.TABLES:
         return site.page("error.html", 404, code=404, what="There is no such table.")
     if name == "audit":
-        text = csvfile.audit(_trail(site, EXPORTED).rows)
+        found = _trail(site, EXPORTED)
+        if found.trouble:
+            return site.page("error.html", 503, code=503, what=found.trouble)
+        text = csvfile.audit(found.rows)
     else:
         text = csvfile.table(name, site.ports.facts(), site.say())
     return Response(

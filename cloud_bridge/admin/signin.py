@@ -44,7 +44,7 @@ def routes(app: Flask, site: Site) -> None:
 
 def _sign_in(site: Site) -> Answer:
     name = request.form.get("name", "")[:64]
-    address = request.remote_addr or ""
+    address = site.address()
     wait = site.brake.wait(address)
     if wait > 0 or not site.pace.take():
         SIGN_INS.labels("braked").inc()
@@ -75,7 +75,7 @@ def _sign_in(site: Site) -> Answer:
 
 def _change(site: Site, user: User) -> Answer:
     form = request.form
-    address = request.remote_addr or ""
+    address = site.address()
     old, new = form.get("old", ""), form.get("new", "")
     if site.brake.wait(address) > 0 or not site.pace.take():
         return _again(site, 429, "Too many attempts. Try again in a minute.")

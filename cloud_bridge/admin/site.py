@@ -76,6 +76,14 @@ class Site:
         """Return how this instant says times."""
         return Say(self.options.zone, self.ports.wall())
 
+    def address(self) -> str:
+        """Return who asks: the peer, or whom the proxy before us names last."""
+        if self.options.tls:
+            told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+            if told:
+                return told[:64]
+        return request.remote_addr or "?"
+
     def secret(self) -> str:
         """Return the browser's session secret, "" for what can be none."""
         kept = request.cookies.get(SESSION, "")

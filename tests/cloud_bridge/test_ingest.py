@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from cloud_bridge.ingest import read_event
 from edge.contracts import topics
-from edge.contracts.wire import PresenceMessage, WantedMachine, WantedMessage
+from edge.contracts.wire import EventMessage, PresenceMessage, WantedMachine, WantedMessage
 from tests.cloud_bridge.service import Asker, Running, new_key, write_config
 from tests.world.mosquitto import Mosquitto
 from tests.world.waiting import until
@@ -172,6 +173,17 @@ def test_bad_messages_are_kept_aside_and_stop_nothing(config: Path, room: Asker)
     assert "no UUID" in reasons
     assert "501 machines; allowed is 500" in reasons
     assert "unknown field `surprise`" in reasons
+
+
+@pytest.mark.parametrize("hidden", [b"\xff", b"\0"])
+def test_what_no_database_takes_for_text_is_unusable_wherever_it_stands(hidden: bytes) -> None:
+    event = EventMessage(
+        id="a-1-1", source="/a", type="roomkeeper.note", time="", sequence=1, data={}
+    )
+    good = msgspec.json.encode(event)
+    assert read_event("a", good).sequence == 1
+    with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
+        read_event("a", good[:-1] + b',"zzz":"' + hidden + b'"}')
 
 
 def health_of_letters(config: Path) -> int:

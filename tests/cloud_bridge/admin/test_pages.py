@@ -3,12 +3,15 @@
 import csv
 import io
 import re
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from cloud_bridge.admin import passwords
+from cloud_bridge.admin.site import Options
+from cloud_bridge.store import StoreError
 from cloud_bridge.types import Ask
 from edge.contracts.signals import Meeting, SourceChanged
 from edge.process.web.brake import FREE, Brake
@@ -314,3 +317,34 @@ def test_a_store_that_is_away_is_told(office: Office, inside: FlaskClient) -> No
     answer = inside.get("/")
     assert answer.status_code == 503
     assert "The database does not answer" in answer.text
+
+
+def test_behind_its_proxy_a_strangers_failures_brake_the_stranger_alone(tmp_path: Path) -> None:
+    with Office(tmp_path, Options(tls=True)) as office:
+        office.admin()
+        client = office.client()
+        form = {"token": token(client), "name": "admin"}
+        # What a stranger says of himself stands before what the proxy says of him.
+        stranger, admin = (
+            {"X-Forwarded-For": "192.0.2.9, 198.51.100.7"},
+            {"X-Forwarded-For": "192.0.2.9"},
+        )
+        for _ in range(FREE):
+            wrong = client.post("/login", data={**form, "password": "wrong"}, headers=stranger)
+            assert wrong.status_code == 401
+            office.mono += 1
+        right = {**form, "password": PASSWORD}
+        assert client.post("/login", data=right, headers=stranger).status_code == 429
+        assert client.post("/login", data=right, headers=admin).status_code == 303
+
+
+def test_an_audit_that_cannot_be_read_is_no_empty_file(
+    office: Office, inside: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> None:
+        raise StoreError("the database is away")
+
+    monkeypatch.setattr(office.looks, "search", away)
+    answer = inside.get("/export/audit.csv")
+    assert answer.status_code == 503
+    assert "the database is away" in answer.text
