@@ -35,8 +35,8 @@ class Store:
             if self.sqlite and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             self._engine: Engine = create_engine(parsed, pool_pre_ping=not self.sqlite)
-        except (ArgumentError, ImportError, OSError) as error:
-            raise StoreError(f"database {url!r}: {error}") from error
+        except (ArgumentError, ImportError, OSError, ValueError) as error:
+            raise StoreError(f"database {_shown(url)}: {error}") from error
         if self.sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
@@ -50,7 +50,7 @@ class Store:
         self._identity = self._look()
         if "journal" not in found:
             raise StoreError(
-                f"database {url!r} is of an earlier version: move it away and start again"
+                f"database {_shown(url)} is of an earlier version: move it away and start again"
             )
 
     @contextmanager
@@ -148,3 +148,11 @@ def _patiently(cursor: sqlite3.Cursor, statement: str) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads_only = connection.get_execution_options().get("reads_only", False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _shown(url: str) -> str:
+    """Return a database's URL as people may read it: without its password."""
+    try:
+        return repr(make_url(url).render_as_string(hide_password=True))
+    except (ArgumentError, ValueError):
+        return "of [store] url"

@@ -271,3 +271,13 @@ def test_a_database_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database at all, but a text of some length")
     with pytest.raises(StoreError, match="database"):
         Store(f"sqlite:///{tmp_path}/file")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://room:s3cret@db/x", "postgresql://room:s3cret@db:abc/x", "nonsense://room:s3cret@x"],
+)
+def test_no_password_of_a_database_is_told(url: str) -> None:
+    with pytest.raises(StoreError) as told:
+        Store(url)
+    assert "s3cret" not in str(told.value)
