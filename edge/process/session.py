@@ -62,8 +62,9 @@ class Session:
         self._waiting: dict[int, OnAck] = {}
         self._acked: deque[tuple[int, int]] = deque()
         self._inside = threading.Lock()
-        self._wake_at = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # First what may fail, as for a certificate that is none: `run` closes the other.
         self._client = make_client(name, broker, will)
+        self._wake_at = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         # Present so that paho never writes on its own where a message is handed to it.
         self._client.on_socket_register_write = lambda *_: None
         self._client.on_connect = self._connected

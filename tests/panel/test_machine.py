@@ -199,3 +199,12 @@ def test_the_room_explains_who_asked_for_a_machine(door: Door, client: FlaskClie
     asked = next(c for c in commands if c.actuator.startswith("vm/"))
     assert asked.reason == "asked for at the panel"
     assert "asked for at the panel" in client.get(f"/why/{asked.id}").text
+
+
+@pytest.mark.parametrize("later", [1e15, -1e15, 1e300])
+def test_a_slot_that_no_calendar_knows_breaks_no_page(
+    door: Door, client: FlaskClient, later: float
+) -> None:
+    busy(door)
+    reported(door, "live", next_start=later)
+    assert client.get("/").status_code == 200

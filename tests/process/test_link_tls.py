@@ -1,11 +1,14 @@
 """The link over TLS: both sides prove who they are, and neither settles for less."""
 
+import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge.process.link import Broker
+from edge.process.session import Session
 from tests.process.test_link import Peer
 from tests.world.certificates import authority, signed
 from tests.world.mosquitto import Mosquitto
@@ -71,3 +74,18 @@ def test_a_certificate_file_that_is_not_there_is_told_as_lost(broker: Mosquitto)
     with Peer("absent", absent) as peer:
         until(lambda: peer.health)
         assert "No such file" in peer.health[0][1]
+
+
+def test_a_certificate_that_is_none_costs_nothing_however_often_it_is_tried(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("half a certificate")
+    broker = Broker("127.0.0.1", 9, ca=str(tmp_path / "ca.pem"))
+
+    def attempt() -> None:
+        with pytest.raises(ssl.SSLError):
+            Session("s", broker, None, list, print, print, print)
+
+    attempt()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        attempt()
+    assert len(os.listdir("/proc/self/fd")) == before
