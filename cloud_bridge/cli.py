@@ -70,19 +70,28 @@ def ingest(config: Path) -> None:
     metavar="NAME",
     help="Tells this reconciler from others that share the database; the same at each start.",
 )
-@click.option("--health-port", default=0, help="Its health page, if not the one of CONFIG.")
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Its health page, if not the one of CONFIG.",
+)
 def reconcile(config: Path, instance: str, health_port: int) -> None:
     """Run the machines that rooms want, described by CONFIG, until SIGTERM or Ctrl-C.
 
     Several may run at once on one PostgreSQL, each with a name of its own; the work of one that
     died is taken over by the others within 30 s.
     """
+    from cloud_bridge import chores  # noqa: PLC0415
     from cloud_bridge.app import ReconcileProcess  # noqa: PLC0415
 
     if not INSTANCE.fullmatch(instance):
         raise Failure(f"--instance {instance!r}: up to 32 of a-z, 0-9, - and _")
     settings = _config(config)
-    _run("reconcile", settings, lambda each: ReconcileProcess(each, instance, health_port))
+    try:
+        _run("reconcile", settings, lambda each: ReconcileProcess(each, instance, health_port))
+    except chores.VmError as error:
+        raise Failure(str(error)) from error
 
 
 @main.command()
@@ -164,7 +173,11 @@ def machines(config: Path, key: str) -> None:
     logs.quiet()
     settings = _config(config)
     if key:
-        if not chores.retry(settings, key):
+        try:
+            known = chores.retry(settings, key)
+        except StoreError as error:
+            raise Failure(str(error)) from error
+        if not known:
             raise Failure(f"no attempts are kept for a machine {key}")
         click.echo(f"{key}: begins anew while it is wanted")
         return

@@ -1,5 +1,6 @@
 """cloud.toml: what an operator decides, checked before the start; it is handed on as values."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -138,7 +139,14 @@ def load_cloud(path: Path) -> CloudConfig:
         raise document.wrong(keys, allowed)
     folder = path.resolve().parent
     for keys, file in _files(config):
-        if file and not (folder / file).is_file():
+        if not file:
+            continue
+        try:
+            there = (folder / file).is_file()
+        except OSError as error:
+            allowed = f"a file that can be looked at; {folder / file} cannot: {error.strerror}"
+            raise document.wrong(keys, allowed) from error
+        if not there:
             raise document.wrong(keys, f"a file that exists; {folder / file} does not")
     config = _absolute(config, folder)
     read_secret(config.broker.password_file)
@@ -147,6 +155,9 @@ def load_cloud(path: Path) -> CloudConfig:
 
 def _mistakes(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
     """Yield (keys, what is allowed) for what the types alone let pass."""
+    for keys, path in (*_files(config), *_places(config)):
+        if "\0" in path:
+            yield keys, "a path without the character U+0000"
     broker = config.broker
     if bool(broker.cert) != bool(broker.key):
         missing = "cert" if broker.key else "key"
@@ -193,9 +204,21 @@ def _files(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
             yield ("templates", name, key), file
 
 
+def _places(config: CloudConfig) -> Iterator[tuple[Keys, str]]:
+    """Yield (keys, path) of what need not be there yet."""
+    yield ("guest",), config.guest
+    yield ("store", "url"), config.store.url
+    for key in ("uri", "clouds", "files"):
+        yield ("provider", key), getattr(config.provider, key)
+    for key in ("folder", "memory"):
+        yield ("clones", key), getattr(config.clones, key)
+    yield ("admin", "theme"), config.admin.theme
+    yield ("door", "novnc"), config.door.novnc
+
+
 def _absolute(config: CloudConfig, folder: Path) -> CloudConfig:
     def file(text: str) -> str:
-        return str((folder / text).resolve()) if text else ""
+        return os.path.realpath(folder / text) if text else ""
 
     broker = msgspec.structs.replace(
         config.broker,

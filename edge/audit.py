@@ -2,30 +2,53 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
 from edge.contracts.base import Now
 from edge.contracts.decision import Decision
+from edge.contracts.signals import decode_signal
 from edge.replay import Kept
 
 _decisions = msgspec.json.Decoder(Decision)
 
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, AttributeError, OverflowError, OSError)
+"""What is raised about a row whose payload or instant was damaged."""
 
-def explain(rows: Iterable[Kept], ident: str) -> Iterator[str]:
+
+class Numbered(Kept, Protocol):
+    """A journal row with its place."""
+
+    @property
+    def seq(self) -> int:
+        """The row's number in the journal."""
+        ...
+
+
+def explain(rows: Iterable[Numbered], ident: str) -> Iterator[str]:
     """Yield the lines that explain `ident`: a signal, decision, command or calendar write id.
 
-    Yields nothing when the journal does not hold it.
+    Yields nothing when the journal does not hold it; of a row that was damaged, that it was.
     """
     step = ident.split(".", 1)[0]
     for row in rows:
-        if row.id.split(".", 1)[0] != step or row.body is None:
+        if row.id.split(".", 1)[0] != step or row.kind not in ("signal", "decision"):
             continue
-        if row.kind == "signal":
-            yield f"{_when(row.now)}  signal {row.id}: {row.body.decode()}"
-        elif row.kind == "decision":
-            yield f"{_when(row.now)}  decision {row.id}"
-            yield from _told(_decisions.decode(row.body), ident)
+        try:
+            yield from list(_row(row, ident))
+        except UNREADABLE:
+            yield f"row {row.seq} cannot be read"
+
+
+def _row(row: Numbered, ident: str) -> Iterator[str]:
+    body = row.body or b""
+    if row.kind == "signal":
+        decode_signal(body)
+        yield f"{_when(row.now)}  signal {row.id}: {body.decode()}"
+    else:
+        yield f"{_when(row.now)}  decision {row.id}"
+        yield from _told(_decisions.decode(body), ident)
 
 
 def _told(decision: Decision, ident: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ import click
 import msgspec
 import structlog
 
+from edge.audit import UNREADABLE
 from edge.audit import explain as explained
 from edge.commands.devices import devices as devices_group
 from edge.commands.intents import intents as intents_group
@@ -18,7 +19,7 @@ from edge.commands.policy import problems as policy_problems
 from edge.commands.versions import COMMANDS as VERSIONS
 from edge.config import ConfigError, RoomConfig, load_intents, load_policy, load_room
 from edge.contracts.base import Now
-from edge.journal import JournalError, open_reader
+from edge.journal import JournalError, StoredRow, open_reader
 from edge.journal import verify as verify_journal
 from edge.plugins.commands import plugin
 from edge.plugins.host import SWITCH_S
@@ -95,7 +96,7 @@ def check_config(config: Path) -> None:
         intents = load_intents(Path(room.intents.file), room)
         policy = Path(room.policy.file)
         schema = policy_schema(policy)
-        wrong = policy_problems(load_policy(policy), schema if schema.exists() else None)
+        wrong = policy_problems(load_policy(policy), schema if os.path.exists(schema) else None)
     except ConfigError as error:
         raise Failure(str(error)) from error
     if wrong:
@@ -177,7 +178,9 @@ def replay(journal: Path) -> None:
 @main.command()
 @JOURNAL
 @click.option("--follow/--once", default=True, help="Keep watching, or stop at the last row.")
-@click.option("--after", default=0, help="Begin behind this row.")
+@click.option(
+    "--after", type=click.IntRange(0, 2**63 - 1), default=0, help="Begin behind this row."
+)
 def watch(journal: Path, follow: bool, after: int) -> None:
     """Show JOURNAL as a timeline: signals, decisions with their reason, commands, machines."""
     stopping = stop.install()
@@ -187,8 +190,8 @@ def watch(journal: Path, follow: bool, after: int) -> None:
             while True:
                 for row in reader.read(after):
                     after = row.seq
-                    for line in timeline.lines(row.kind, row.id, row.body or b""):
-                        click.echo(painted(line, row.now))
+                    for line in _shown(timeline, row):
+                        click.echo(line)
                 if not follow or stopping.wait(0.2):
                     return
     except JournalError as error:
@@ -213,6 +216,15 @@ def painted(line: Line, now: Now, since: float | None = None) -> str:
         when = f"{now.wall - since:+7.1f}s"
     sort = click.style(f"{line.kind:<8}", fg=COLOURS[line.kind])
     return f"{when}  {sort}  {line.who:<16} {line.text}  " + click.style(line.id, dim=True)
+
+
+def _shown(timeline: Timeline, row: StoredRow) -> list[str]:
+    """Return a row's lines for a terminal; of one that was damaged, that it was."""
+    try:
+        lines = timeline.lines(row.kind, row.id, row.body or b"")
+        return [painted(line, row.now) for line in lines]
+    except UNREADABLE:
+        return [f"row {row.seq} cannot be read"]
 
 
 def _config(path: Path) -> RoomConfig:

@@ -4,6 +4,7 @@ Read only by what starts or examines a room, and handed on as values. Paths in a
 absolute.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -30,6 +31,15 @@ _FILES: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 """Settings that name a file which must exist once they are set."""
 
+_PATHS: tuple[tuple[str, str], ...] = (
+    *_FILES, ("plugins", "folder"), ("plugins", "keys"), ("plugins", "store"),
+    ("journal", "path"), ("panel", "theme"),
+)  # fmt: skip
+"""Settings that name a file or a folder, there or not."""
+
+_DEVICES = (("camera", "device"), ("microphone", "device"))
+"""Settings that may name a file."""
+
 _SECRETS = tuple(section for section, name in _FILES if name == "password_file")
 
 
@@ -40,17 +50,8 @@ def load_room(path: Path) -> RoomConfig:
     for keys, allowed in _mistakes(config):
         raise document.wrong(keys, allowed)
     config = _absolute(config, path.resolve().parent)
-    for section, name in _FILES:
-        file = getattr(getattr(config, section), name)
-        if file and not Path(file).is_file():
-            raise document.wrong((section, name), f"a file that exists; {file} does not")
-    for folder in ("folder", "keys"):
-        if config.plugins.enabled and not Path(getattr(config.plugins, folder)).is_dir():
-            where = getattr(config.plugins, folder)
-            raise document.wrong(("plugins", folder), f"a folder that exists; {where} does not")
-    if config.panel.enabled and not Path(config.panel.theme).is_dir():
-        where = config.panel.theme
-        raise document.wrong(("panel", "theme"), f"a folder that exists; {where} does not")
+    for keys, allowed in _missing(config):
+        raise document.wrong(keys, allowed)
     for section in _SECRETS:
         read_secret(getattr(config, section).password_file)
     if config.intents.override:
@@ -71,8 +72,30 @@ def load_policy(path: Path) -> str:
     return read_text(path)
 
 
+def _missing(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
+    """Yield (keys, what is allowed) for each file and folder that is needed and is not there."""
+    needed = [(section, name, "file") for section, name in _FILES]
+    if config.plugins.enabled:
+        needed += [("plugins", "folder", "folder"), ("plugins", "keys", "folder")]
+    if config.panel.enabled:
+        needed.append(("panel", "theme", "folder"))
+    for section, name, kind in needed:
+        path = getattr(getattr(config, section), name)
+        if not path and kind == "file":
+            continue
+        try:
+            there = Path(path).is_file() if kind == "file" else Path(path).is_dir()
+        except OSError as error:
+            allowed = f"a {kind} that can be looked at; {path} cannot: {error.strerror}"
+            yield (section, name), allowed
+            continue
+        if not there:
+            yield (section, name), f"a {kind} that exists; {path} does not"
+
+
 def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
     """Yield (keys, what is allowed) for what the types alone let pass."""
+    yield from _no_paths(config)
     try:
         ZoneInfo(config.room.timezone)
     except (ValueError, OSError, KeyError):
@@ -102,6 +125,14 @@ def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
         if plugin not in config.plugins.enabled:
             enabled = ", ".join(config.plugins.enabled) or "none"
             yield ("plugins", "settings", plugin), f"only for enabled plugins: {enabled}"
+
+
+def _no_paths(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
+    for section, name in (*_PATHS, *_DEVICES):
+        if "\0" in getattr(getattr(config, section), name):
+            yield (section, name), "a path without the character U+0000"
+    if not Path(config.journal.path).name:
+        yield ("journal", "path"), "the name of a file"
 
 
 def _doubles(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
@@ -168,24 +199,29 @@ def _vm_mistakes(actuator: ActuatorSection) -> Iterator[tuple[str, str]]:
 
 def _absolute(config: RoomConfig, base: Path) -> RoomConfig:
     """Return the settings with every path made absolute from the folder of the file."""
-    places = (
-        *_FILES, ("plugins", "folder"), ("plugins", "keys"), ("plugins", "store"),
-        ("journal", "path"), ("panel", "theme"),
-    )  # fmt: skip
-    for section, name in places:
+    for section, name in _PATHS:
         config = _with(config, section, name, _from(base, getattr(getattr(config, section), name)))
     if not config.plugins.store:
         beside = Path(config.journal.path).with_suffix(".plugins")
         config = _with(config, "plugins", "store", str(beside))
-    for section in ("camera", "microphone"):
-        device = getattr(config, section).device
-        if device and (base / device).is_file():
-            config = _with(config, section, "device", _from(base, device))
+    for section, name in _DEVICES:
+        device = getattr(getattr(config, section), name)
+        if device and _is_file(base / device):
+            config = _with(config, section, name, _from(base, device))
     return config
 
 
+def _is_file(path: Path) -> bool:
+    """Whether a device is a file: an address may be longer than the name of any file."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def _from(base: Path, path: str) -> str:
-    return str((base / path).resolve()) if path else ""
+    # Unlike Path.resolve it lets pass what the check that names the key is to refuse.
+    return os.path.realpath(base / path) if path else ""
 
 
 def _with(config: RoomConfig, section: str, name: str, value: Value) -> RoomConfig:

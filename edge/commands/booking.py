@@ -18,6 +18,10 @@ WINDOWS_DAYS = (1, 7, 31, 366, 3660)
 """How far ahead is looked, one after the other: a series has no end."""
 
 
+OUTSIDE = (OverflowError, ValueError, OSError)
+"""What is raised about an instant that no calendar of Python's reaches."""
+
+
 class BookingError(Exception):
     """A file that no plan can be made of; the text says why and what to do."""
 
@@ -40,7 +44,11 @@ def find(path: Path, occurrence: str, at: float, zone: ZoneInfo, attendee: str =
     days = 1 if len(occurrence) == len("2026-12-01") else WINDOWS_DAYS[-1]
     meetings, reasons = _meetings(ics, begin, days, zone, attendee)
     if not meetings:
-        raise BookingError(f"{path}: {_why_none(ics, reasons, begin, occurrence, zone, attendee)}")
+        try:
+            why = _why_none(ics, reasons, begin, occurrence, zone, attendee)
+        except OUTSIDE:
+            why = "begins outside of any calendar: give it a start from 1970 on"
+        raise BookingError(f"{path}: {why}")
     first = meetings[0]
     if first.cancelled:
         raise BookingError(
@@ -68,12 +76,11 @@ def _read(path: Path) -> bytes:
 
 def _begin(occurrence: str, zone: ZoneInfo) -> float:
     try:
-        found = datetime.fromisoformat(occurrence)
-    except ValueError:
+        return instant(datetime.fromisoformat(occurrence), zone)
+    except (ValueError, OverflowError):
         raise BookingError(
             f"--occurrence {occurrence!r}: a day (2026-12-01) or an instant (2026-12-01T09:00)"
         ) from None
-    return instant(found, zone)
 
 
 def _meetings(
@@ -89,7 +96,7 @@ def _meetings(
             meetings = sorted(found.meetings, key=lambda m: (m.cancelled, m.start, m.uid))
             if meetings:
                 return meetings, reasons
-    except (OverflowError, ValueError, OSError):
+    except OUTSIDE:
         raise BookingError("that instant is outside of any calendar") from None
     return [], reasons
 

@@ -1,6 +1,8 @@
 """`roomkeeper-edge intents`: what meetings may ask for, and what one of them would come to."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +17,22 @@ CONFIG = click.option(
     show_default=True,
     help="The room it is asked for.",
 )
+
+
+class Seconds(click.FloatRange):
+    """A time of at most a day; not a number is no time."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 86_400.0)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the seconds; a usage error for what is none."""
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds
 
 
 @click.group()
@@ -37,7 +55,9 @@ def list_intents(config: Path) -> None:
 @CONFIG
 @click.option("--at", "seen", default="", metavar="TIME", help="As seen then; default: now.")
 @click.option("--occurrence", default="", metavar="DAY", help="Of a series: the first from here.")
-@click.option("--machine-takes", default=60.0, help="Seconds a machine is taken to need.")
+@click.option(
+    "--machine-takes", type=Seconds(), default=60.0, help="Seconds a machine is taken to need."
+)
 @click.option("--plugins/--no-plugins", default=True, help="Whether plugins are asked.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def explain(

@@ -1,6 +1,7 @@
 """`roomkeeper-edge plugin install, rollback, allow-rollback, list, logs`: what a room runs."""
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -140,6 +141,10 @@ def list_plugins(folder: Path | None, keys: Path | None, config: Path) -> None:
 
 
 def _list_folder(folder: Path, keys: Path) -> int:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise click.ClickException(
+            f"{folder} is no folder that this user may read: name the one that plugins lie in"
+        )
     wrong = 0
     for name in installed(folder):
         try:
@@ -187,7 +192,10 @@ def _states(row: Row, enabled: bool) -> dict[str, str]:
 
 @click.command()
 @click.argument("plugin", metavar="ID")
-@click.option("--last", default=50, show_default=True, help="So many lines at most.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=50, show_default=True,
+    help="So many lines at most.",
+)  # fmt: skip
 @_config
 def logs(plugin: str, last: int, config: Path) -> None:
     """Show from the journal what plugin ID logged, where it failed and which version ran."""

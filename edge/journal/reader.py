@@ -19,19 +19,34 @@ _SELECT = (
     " FROM chain c LEFT JOIN payload p ON p.seq = c.seq"
 )
 
+_PROVE = "`roomkeeper-edge audit verify` tells what was changed"
+
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Return a connection that cannot write; raise JournalError when `path` is no journal."""
-    if not path.is_file():
-        raise JournalError(f"{path} is no file: name the journal")
-    address = path.resolve().as_uri()
+    try:
+        if not path.is_file():
+            raise JournalError(f"{path} is no file: name the journal")
+        address = path.resolve().as_uri()
+        unwritten = not Path(f"{path}-wal").exists()
+    except OSError as error:
+        raise JournalError(
+            f"{path} cannot be looked at: {error.strerror}: name a journal that this user may read"
+        ) from error
     errors = []
     # A file on a medium that cannot be written needs `immutable`, which ignores a write-ahead log.
-    unwritten = not Path(f"{path}-wal").exists()
     for query in ("?mode=ro", "?mode=ro&immutable=1") if unwritten else ("?mode=ro",):
-        db = sqlite3.connect(
-            address + query, uri=True, timeout=2.0, isolation_level=None, check_same_thread=False
-        )
+        try:
+            db = sqlite3.connect(
+                address + query,
+                uri=True,
+                timeout=2.0,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+        except sqlite3.Error as error:
+            errors.append(str(error))
+            continue
         try:
             if not identify(db, path):
                 raise JournalError(f"{path} is empty: name the journal")
@@ -112,7 +127,14 @@ class Reader:
 
 def _stored(row: tuple[Any, ...]) -> StoredRow:
     seq, boot, kind, row_id, wall, mono, trusted, digest, body = row
-    now = Now(float(wall), float(mono), bool(trusted))
+    try:
+        now = Now(float(wall), float(mono), bool(trusted))
+    except (TypeError, ValueError) as error:
+        raise JournalError(
+            f"row {seq} cannot be read: its instant is no number; {_PROVE}"
+        ) from error
+    if not (isinstance(kind, str) and isinstance(row_id, str)):
+        raise JournalError(f"row {seq} cannot be read: its kind or id is no text; {_PROVE}")
     return StoredRow(seq, boot, kind, row_id, now, body, digest)
 
 

@@ -60,7 +60,11 @@ class HealthServer:
     """Serves `status()` as JSON on /healthz (200 when its "ok" is true, else 503) and /metrics."""
 
     def __init__(self, host: str, port: int, status: Status) -> None:
-        self._server = _Server((host, port), status)
+        try:
+            self._server = _Server((host, port), status)
+        except OSError as error:
+            where = f"the health page on {host}:{port}: {error.strerror}"
+            raise OSError(error.errno, where) from error
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._serve, name="health", daemon=False)
 

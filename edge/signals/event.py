@@ -10,7 +10,7 @@ DESCRIPTION_LIMIT = 10_000
 
 def text(event: Any, name: str, limit: int) -> str:
     """Return a property as one line of at most `limit` printable characters, "" if missing."""
-    return " ".join(_raw(event, name)[: 4 * limit].split())[:limit]
+    return _plain(_raw(event, name)[: 4 * limit])[:limit]
 
 
 def token(event: Any, name: str) -> str:
@@ -31,7 +31,7 @@ def organiser(event: Any) -> str:
     """Return the organiser's name, else the address, "" if missing."""
     for value in _all(event, "ORGANIZER"):
         name = getattr(value, "params", {}).get("CN", "")
-        return " ".join(str(name or address(value)).split())[:200]
+        return _plain(str(name or address(value)))[:200]
     return ""
 
 
@@ -72,4 +72,12 @@ def _names(value: Any) -> list[Any]:
 
 
 def _category(name: str) -> str:
-    return " ".join(name.split()).lstrip("#")[:40]
+    return _plain(name).lstrip("#")[:40]
+
+
+def _plain(raw: str) -> str:
+    """Return the words with one blank between them, without what a terminal would obey."""
+    line = " ".join(raw.split())
+    if line.isprintable():
+        return line
+    return " ".join("".join(filter(str.isprintable, line)).split())

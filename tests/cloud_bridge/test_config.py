@@ -1,7 +1,9 @@
 """cloud.toml: a mistake is an error that says where and what is allowed."""
 
+import socket
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 
@@ -129,6 +131,10 @@ def test_openstacks_credentials_are_read_by_their_owner_alone(tmp_path: Path) ->
         ('[broker]\ncert = "c"\n' + MINIMAL, "cert and key together"),
         ('[broker]\nca = "missing.pem"\n' + MINIMAL, "missing.pem"),
         ("[health]\ningest_port = 1\nreconcile_port = 1\n" + MINIMAL, "another port"),
+        ('[broker]\nca = "a\\u0000b"\n' + MINIMAL, "broker.ca = 'a\\x00b': allowed is a path"),
+        ('guest = "a\\u0000b"\n' + MINIMAL, "guest = 'a\\x00b': allowed is a path"),
+        ('[store]\nurl = "\\u0000"\n' + MINIMAL, "store.url"),
+        (f'[broker]\nca = "{"x" * 400}"\n' + MINIMAL, "cannot: File name too long"),
         ('name = "../x"\n' + MINIMAL, "name"),
         ("name = \n", "TOML"),
     ],
@@ -154,6 +160,65 @@ def test_the_commands_tell_a_mistake_without_a_traceback(tmp_path: Path) -> None
     done = CliRunner().invoke(main, ["machines", str(path), "--retry", "k"])
     assert done.exit_code == 1
     assert "no attempts" in done.output
+
+
+@pytest.mark.parametrize("url", ["folder", "postgresql+psycopg://u@127.0.0.1:1/d", "file"])
+def test_a_retry_without_its_database_is_told(tmp_path: Path, url: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("no SQLite, but text" * 100)
+    path = tmp_path / "cloud.toml"
+    path.write_text(f'[store]\nurl = "{url}"\n' + MINIMAL)
+    done = CliRunner().invoke(main, ["machines", str(path), "--retry", "k"])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert (done.exit_code, done.output.startswith("Error: ")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("qemu:///embed?root=file/below", "its root cannot be made"),
+        ("qemu:///embed?root=/proc/none", "its root cannot be made"),
+        ("qemu:///embed", "needs ?root="),
+    ],
+)
+def test_a_root_that_cannot_be_made_is_told(tmp_path: Path, uri: str, says: str) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "cloud.toml"
+    path.write_text(f'[broker]\nport = 1\n[provider]\nuri = "{uri}"\n' + MINIMAL)
+    for command in ("machines", "doctor"):
+        done = CliRunner().invoke(main, [command, str(path)])
+        assert isinstance(done.exception, SystemExit), (command, done.exception)
+        assert says in done.output
+
+
+@pytest.fixture
+def unstopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands that run until a signal leave this process's signals and its log alone."""
+    monkeypatch.setattr("cloud_bridge.cli.stop.install", threading.Event)
+    monkeypatch.setattr("cloud_bridge.cli.logs.setup", lambda *_: None)
+
+
+@pytest.mark.usefixtures("unstopped")
+def test_a_reconciler_that_cannot_begin_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.toml"
+    path.write_text('[broker]\nport = 1\n[provider]\nuri = "qemu:///embed"\n' + MINIMAL)
+    done = CliRunner().invoke(main, ["reconcile", str(path)])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert "needs ?root=" in done.output
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        path.write_text(f"[broker]\nport = 1\n[health]\ningest_port = {port}\n" + MINIMAL)
+        done = CliRunner().invoke(main, ["ingest", str(path)])
+    assert isinstance(done.exception, SystemExit), done.exception
+    assert f"127.0.0.1:{port}: Address already in use" in done.output
+
+
+@pytest.mark.parametrize("port", ["99999999", "-1"])
+def test_a_port_that_does_not_exist_is_refused(tmp_path: Path, port: str) -> None:
+    done = CliRunner().invoke(main, ["reconcile", str(tmp_path), "--health-port", port])
+    assert done.exit_code == 2
+    done = CliRunner().invoke(main, ["reconcile", str(SHIPPED), "--health-port", port])
+    assert (done.exit_code, "'--health-port'" in done.output) == (2, True)
 
 
 @pytest.mark.slow

@@ -170,6 +170,40 @@ def test_a_booking_that_there_is_no_plan_of_is_explained(ask, lines, at, said):
     assert result.exception is None or isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize("takes", ["nan", "inf", "1e300", "-1"])
+def test_a_time_that_no_machine_takes_is_refused(ask, takes):
+    result = ask("SUMMARY:x #demo", options=("--machine-takes", takes))
+    assert result.exit_code == 2
+    assert "Invalid value for '--machine-takes'" in result.output
+
+
+def test_an_instant_outside_of_any_calendar_is_refused(ask, tmp_path, house):
+    result = ask("SUMMARY:x", options=("--occurrence", "0001-01-01"))
+    assert result.exit_code == 1
+    assert "--occurrence '0001-01-01': a day (2026-12-01)" in result.output
+    path = tmp_path / "old.ics"
+    lines = ("BEGIN:VEVENT", "UID:o", "DTSTAMP:20260101T000000Z", "DTSTART:00010101T000000",
+             "DURATION:PT1H", "END:VEVENT")  # fmt: skip
+    path.write_text(calendar("\r\n".join(lines)))
+    result = run(path, "--config", str(house / "room.toml"), "--no-plugins")
+    assert isinstance(result.exception, SystemExit)
+    assert f"{path}: begins outside of any calendar" in result.output
+
+
+def test_what_a_terminal_would_obey_is_left_out(ask):
+    escape = "\x1b[31m"
+    result = ask(
+        f"SUMMARY:Two  words{escape}\u202e red \x07 end",
+        f"ORGANIZER;CN=Eve{escape}l:mailto:eve@example.org",
+        f"CATEGORIES:de{escape}mo",
+        options=("--json",),
+    )
+    assert result.exit_code == 0, result.output
+    assert '"Two words[31m red end"' in result.output
+    assert not {"\x1b", "\x07", "\u202e"} & set(result.output)
+    assert "\\u001b" not in result.output
+
+
 def test_a_past_meeting_is_planned_as_the_message_proposes(ask):
     said = ask("SUMMARY:Past", at="2026-12-02T08:00").output
     proposed = said.split("--at ")[1].split()[0]

@@ -69,6 +69,18 @@ def test_a_schema_that_is_not_there_is_named(house):
     assert plain.exit_code == 0, "a policy of one's own needs none to be used"
 
 
+def test_a_policy_beside_which_no_schema_could_stand_is_checked_without(house):
+    policies, name = house / "policies", "x" * 249 + ".cedar"
+    (policies / "room.cedar").rename(policies / name)
+    room = house / "room.toml"
+    room.write_text(room.read_text().replace("policies/room.cedar", f"policies/{name}"))
+    done = CliRunner().invoke(main, ["check-config", str(room)])
+    assert done.exit_code == 0, done.output
+    checked = run(house, "check")
+    assert checked.exit_code == 1
+    assert "cannot be read: File name too long" in checked.output
+
+
 def test_a_case_that_comes_out_otherwise_fails_with_its_line(house):
     policy(house, "context.value10 > 280", "context.value10 > 290")
     result = run(house, "test")

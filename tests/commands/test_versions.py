@@ -225,3 +225,13 @@ def test_logs_are_what_the_journal_holds_of_one_plugin(desk: Desk) -> None:
     ]  # fmt: skip
     assert desk.ok("logs", "guest", "--last", 1).endswith("ok: runs 1.0.0: put back\n")
     assert "holds nothing of lights" in desk.ok("logs", "lights")
+    for last in (0, -1):
+        refused = desk.run("logs", "guest", "--last", last)
+        assert (refused.exit_code, "'--last'" in refused.output) == (2, True)
+
+
+def test_a_folder_that_is_not_there_holds_no_plugins(desk: Desk) -> None:
+    done = desk.run("list", desk.folder / "none")
+    assert done.exit_code == 1
+    assert f"{desk.folder / 'none'} is no folder" in done.output
+    assert desk.run("list", desk.folder / "offered").exit_code == 0

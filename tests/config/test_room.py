@@ -92,6 +92,7 @@ MISTAKES = [
     ('file = "intents.toml"', 'file = "gone.toml"', "intents.file = "),
     ('folder = "../wasm_modules"', 'folder = "../away"', "a folder that exists"),
     ('password_file = ""', 'password_file = "none"', "broker.password_file"),
+    ('path = "../build/room.journal"', 'path = "/"', "journal.path = '/': allowed is the name of"),
     ('level = "info"', 'level = "loud"', "log.level = 'loud'"),
     ("[room]", "[room", "is not TOML"),
     ('nodes = ["board-1"]', 'nodes = ["a", "a"]', "nodes = ['a', 'a']: allowed is each name once"),
@@ -154,13 +155,67 @@ def test_a_missing_file_is_named(tmp_path):
         load_room(tmp_path / "room.toml")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('file = "intents.toml"', f'file = "{"x" * 400}"', "intents.file = "),
+        ('ca = ""', f'ca = "{"x" * 400}/ca.pem"', "broker.ca = "),
+        ('folder = "../wasm_modules"', f'folder = "{"x" * 400}"', "plugins.folder = "),
+        ('theme = "theme"', f'theme = "{"x" * 400}"', "panel.theme = "),
+    ],
+)
+def test_a_path_that_cannot_be_looked_at_is_named(house, old, new, said):
+    path = change(house / "room.toml", old, new)
+    number = path.read_text().splitlines().index(new) + 1
+    with pytest.raises(ConfigError, match="cannot: File name too long") as caught:
+        load_room(path)
+    assert str(caught.value).startswith(f"{path}:{number}: {said}'xxx")
+
+
+@pytest.mark.parametrize(
+    ("old", "said"),
+    [
+        ('file = "intents.toml"', r"intents.file = 'a\x00b': allowed is a path without"),
+        ('password_file = ""', "broker.password_file = "),
+        ('device = ""', "camera.device = "),
+        ('path = "../build/room.journal"', "journal.path = "),
+    ],
+)
+def test_a_path_with_a_null_character_is_named(house, old, said):
+    path = change(house / "room.toml", old, f'{old.split(" = ")[0]} = "a\\u0000b"')
+    with pytest.raises(ConfigError) as caught:
+        load_room(path)
+    assert str(caught.value).startswith(f"{path}:")
+    assert said in str(caught.value)
+
+
+def test_links_in_a_circle_are_no_file(house):
+    (house / "circle").symlink_to(house / "circle")
+    path = change(house / "room.toml", 'file = "intents.toml"', 'file = "circle"')
+    with pytest.raises(
+        ConfigError, match=r"intents.file = 'circle': allowed is a file that exists"
+    ):
+        load_room(path)
+
+
+def test_a_file_that_this_user_may_not_look_at_is_named(house, monkeypatch):
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(ConfigError, match=r"policy.file = .* cannot: Permission denied"):
+        load_room(house / "room.toml")
+
+
 def test_a_device_that_is_a_file_beside_the_settings_is_found_there(house):
     (house / "clip.mp4").touch()
     path = change(house / "room.toml", 'device = ""', 'device = "clip.mp4"')
     assert load_room(path).camera.device == str(house / "clip.mp4")
 
 
-@pytest.mark.parametrize("device", ["0", "http://camera.local/stream", "/dev/video9"])
+@pytest.mark.parametrize("device", [
+    "0", "http://camera.local/stream", "/dev/video9", "http://camera.local/" + "x" * 400,
+])  # fmt: skip
 def test_other_devices_are_left_as_they_are(house, device):
     path = change(house / "room.toml", 'device = ""', f'device = "{device}"')
     assert load_room(path).camera.device == device

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -252,6 +253,50 @@ def test_a_journal_that_may_not_be_written_says_what_to_do(tmp_path: Path) -> No
     if os.getuid() != 0:
         pytest.skip("changes user, which takes root")
     assert "writable for this user" in as_nobody(path, lambda: Journal(path))
+
+
+def test_a_journal_out_of_this_users_reach_is_named(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    path = written(tmp_path / "open" / "journal.db", 1)
+    locked = tmp_path / "locked"
+    locked.mkdir(0o700)
+    hidden = written(locked / "journal.db", 1)
+    private = written(tmp_path / "open" / "private.db", 1)
+    private.chmod(0o600)
+    if os.getuid() != 0:
+        pytest.skip("changes user, which takes root")
+    for folder in (tmp_path.parent.parent, tmp_path.parent):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    for call in (open_reader, verify):
+        refused = as_nobody(path, lambda call=call: call(hidden))
+        assert refused.startswith(f"{hidden} cannot be looked at: Permission denied")
+        refused = as_nobody(path, lambda call=call: call(private))
+        assert refused.startswith(f"{private} cannot be read (unable to open")
+
+
+def test_a_name_that_no_file_has_is_no_journal(tmp_path: Path) -> None:
+    for length in (254, 400):
+        path = tmp_path / ("x" * length)
+        if length == 254:
+            written(tmp_path / "journal.db", 1).rename(path)
+        with pytest.raises(JournalError, match="cannot be looked at: File name too long"):
+            open_reader(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("wall = 'abc'", "row 2 cannot be read: its instant is no number"),
+        ("mono = x'00ff'", "row 2 cannot be read: its instant is no number"),
+        ("kind = x'00'", "row 2 cannot be read: its kind or id is no text"),
+    ],
+)
+def test_a_row_whose_columns_were_changed_is_named(tmp_path: Path, change: str, said: str) -> None:
+    path = written(tmp_path / "journal.db", 3)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(f"UPDATE chain SET {change} WHERE seq = 2")
+    with open_reader(path) as reader, pytest.raises(JournalError, match=said):
+        list(reader.read())
 
 
 def as_nobody(path: Path, call) -> str:  # type: ignore[no-untyped-def]
