@@ -106,7 +106,8 @@ class Supervisor:
                 child.process.kill()
                 child.process.wait()
             self._children.clear()
-        if self._thread is not None:
+        # Ctrl-C may have come before it had begun.
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(timeout=1.0)
         return [child.name for child in stubborn]
 
