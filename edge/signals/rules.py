@@ -9,8 +9,8 @@ LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 LARGEST_POSITION = {"DAILY": 24, "WEEKLY": 168, "MONTHLY": 744, "YEARLY": 8784}
 TIMES_A_DAY = 24
 RULES_LIMIT = 200
-UNREAD = ("BYYEARDAY", "BYWEEKNO", "BYEASTER")
-"""Days that few years have are looked for through thousands of years."""
+OF_THE_YEAR = {"BYYEARDAY": 366, "BYWEEKNO": 53}
+"""Part -> its largest number. Days that no year has are looked for through thousands of years."""
 
 
 def refuse_rules(ics: str) -> str:
@@ -46,9 +46,6 @@ def refuse_rule(rule: str) -> str:
     frequency = parts.get("FREQ", "")
     if frequency not in RARE:
         return f"repeats {frequency[:20] or 'at no known frequency'}: daily or rarer is read"
-    unread = [key for key in UNREAD if key in parts]
-    if unread:
-        return f"has a recurrence rule with {unread[0]}, which is not read"
     try:
         return _refuse_numbers(frequency, parts)
     except ValueError:
@@ -68,7 +65,19 @@ def _refuse_numbers(frequency: str, parts: Mapping[str, str]) -> str:
         return "has a BYSETPOS that no set has"
     if frequency in {"DAILY", "WEEKLY"} and "BYSETPOS" in parts and times == 1:
         return "has a BYSETPOS on single days"
-    return _refuse_days(parts)
+    return _refuse_days_of_the_year(frequency, parts) or _refuse_days(parts)
+
+
+def _refuse_days_of_the_year(frequency: str, parts: Mapping[str, str]) -> str:
+    if "BYEASTER" in parts:
+        return "counts from Easter, which no calendar's standard knows"
+    for key, largest in OF_THE_YEAR.items():
+        numbers = _numbers(parts, key)
+        if numbers and (frequency != "YEARLY" or {"BYMONTH", "BYMONTHDAY"} & set(parts)):
+            return f"has {key} with something else than a year"
+        if any(not 0 < abs(number) <= largest for number in numbers):
+            return f"has a {key} that no year has"
+    return ""
 
 
 def _refuse_days(parts: Mapping[str, str]) -> str:

@@ -207,7 +207,12 @@ HOSTILE_FILES = {
     "every second, behind a line's end that is none": calendar(
         SINGLE + "\nRRULE:FREQ=DAILY;INTERVAL=1@;FREQ=SECONDLY"
     ).replace(b"@", "\u2028".encode()),
-    "a day that few years have": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYYEARDAY=366;BYMONTH=1"),
+    "a day of the year, daily": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYYEARDAY=366"),
+    "a day of the year, in a month": calendar(
+        SINGLE + "\nRRULE:FREQ=YEARLY;BYYEARDAY=366;BYMONTH=1"
+    ),
+    "a week that no year has": calendar(SINGLE + "\nRRULE:FREQ=YEARLY;BYWEEKNO=54"),
+    "Easter": calendar(SINGLE + "\nRRULE:FREQ=YEARLY;BYEASTER=1"),
     "many rules": calendar(SINGLE + "\nRRULE:FREQ=DAILY;COUNT=2" * 300),
     "never": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"),
     "no such position": calendar(SINGLE + "\nRRULE:FREQ=DAILY;BYDAY=MO;BYSETPOS=300"),
@@ -245,6 +250,12 @@ def test_a_hostile_file_is_skipped_with_its_reason_and_soon(name: str):
     assert expanded.skipped == 1
     assert expanded.reasons[0].startswith("/room/a.ics: ")
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("rule", ["BYWEEKNO=11;BYDAY=TU", "BYYEARDAY=69", "BYYEARDAY=-297"])
+def test_a_day_of_the_year_is_read_once_a_year(rule: str):
+    ics = calendar(SINGLE.replace("2026", "2024") + f"\nRRULE:FREQ=YEARLY;{rule}")
+    assert [m.uid for m in read(ics, "2026-03-10T00:00Z").meetings] == ["a"]
 
 
 @pytest.mark.parametrize("day", ["00010101", "99991231"])
