@@ -4,12 +4,15 @@ import base64
 import os
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from cloud_bridge.door.site import place_of
+from cloud_bridge.types import Machine
 from tests.cloud_bridge.door.world import Guest, House, Visitor
 from tests.world.waiting import within
 
@@ -62,23 +65,44 @@ def _frame(raw: socket.socket) -> bytes:
     return b"" if not first else raw.recv(size[0] & 127)
 
 
-def test_a_screen_is_the_machines_own_and_ends_with_it(house: House, tmp_path: Path) -> None:
+@dataclass
+class Place:
+    """A machine with a screen, and who has entered it."""
+
+    house: House
+    vnc: Vnc
+    machine: Machine
+    visitor: Visitor
+
+    def join(self, more: str = "", **headers: str) -> tuple[socket.socket, bytes]:
+        """Return a connection to the screen, and the head of what was answered."""
+        return _join(
+            self.house, self.visitor, f"/m/{place_of(self.machine.key)}/vnc{more}", **headers
+        )
+
+
+@pytest.fixture
+def place(house: House, tmp_path: Path) -> Iterator[Place]:
     vnc = Vnc(tmp_path / "vnc")
     machine = house.machine(screen=vnc.path)
     visitor = Visitor(house)
     visitor.enter(house.code(machine))
-    raw, head = _join(house, visitor, f"/m/{place_of(machine.key)}/vnc")
+    yield Place(house, vnc, machine, visitor)
+    vnc.close()
+
+
+def test_a_screen_is_the_machines_own_and_ends_with_it(place: Place) -> None:
+    raw, head = place.join()
     with closing(raw):
         assert b" 101 " in head
         assert _frame(raw) == b"RFB 003.008\n"
         raw.sendall(b"\x82\x83\0\0\0\0abc")
         assert _frame(raw) == b"abc"
         with within(15):
-            house.end(machine)
+            place.house.end(place.machine)
             while _frame(raw):
                 continue
-        assert vnc.gone.wait(5)
-    vnc.close()
+        assert place.vnc.gone.wait(5)
 
 
 @pytest.mark.parametrize(
@@ -91,33 +115,21 @@ def test_a_screen_is_the_machines_own_and_ends_with_it(house: House, tmp_path: P
         ({"Host": "evil.example"}, 421),
     ],
 )
-def test_nobody_else_joins_a_screen(
-    house: House, tmp_path: Path, headers: dict[str, str], status: int
-) -> None:
-    vnc = Vnc(tmp_path / "vnc")
-    machine = house.machine(screen=vnc.path)
-    visitor = Visitor(house)
-    visitor.enter(house.code(machine))
-    raw, head = _join(house, visitor, f"/m/{place_of(machine.key)}/vnc", **headers)
+def test_nobody_else_joins_a_screen(place: Place, headers: dict[str, str], status: int) -> None:
+    raw, head = place.join(**headers)
     raw.close()
     assert f" {status} ".encode() in head
-    vnc.close()
 
 
 @pytest.mark.parametrize(
     "more",
     ["?host=127.0.0.1&port=22", "/127.0.0.1:22", "?path=/run/libvirt/libvirt-sock", "?token=x"],
 )
-def test_a_websocket_reaches_no_other_host(house: House, tmp_path: Path, more: str) -> None:
-    vnc = Vnc(tmp_path / "vnc")
-    machine = house.machine(screen=vnc.path)
-    visitor = Visitor(house)
-    visitor.enter(house.code(machine))
-    raw, head = _join(house, visitor, f"/m/{place_of(machine.key)}/vnc{more}")
+def test_a_websocket_reaches_no_other_host(place: Place, more: str) -> None:
+    raw, head = place.join(more)
     with closing(raw):
         # Either there is no such address, or what is asked besides is not looked at.
         assert b" 404 " in head or _frame(raw) == b"RFB 003.008\n"
-    vnc.close()
 
 
 def test_a_machine_without_a_screen_has_none(house: House, guest: Guest) -> None:
