@@ -98,9 +98,14 @@ def _group(pid: int, level: int) -> None:
     """Set the level of the guest's session: between sessions, levels of threads count nothing."""
     own, file = Path("/proc/self/autogroup"), Path(f"/proc/{pid}/autogroup")
     try:
-        if file.read_text().split()[0] != own.read_text().split()[0]:
+        name, *_, now = file.read_text().split()
+        if name != own.read_text().split()[0] and now != str(level):
             file.write_text(str(level))
-    except (OSError, IndexError):  # not ours to set, it ended, or a kernel without such groups
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+    ):  # not ours to set, it ended, or a kernel without such groups
         return
 
 
