@@ -13,7 +13,7 @@ from cloud_bridge import config_openstack, config_templates
 from cloud_bridge.config_openstack import cloud_of
 from cloud_bridge.config_templates import TemplateSection
 from edge.contracts.base import StrictMessage
-from edge.process.toml import ConfigError, read, read_secret
+from edge.process.toml import ConfigError, absent, read, read_secret
 
 __all__ = [
     "CloudConfig",
@@ -139,15 +139,9 @@ def load_cloud(path: Path) -> CloudConfig:
         raise document.wrong(keys, allowed)
     folder = path.resolve().parent
     for keys, file in _files(config):
-        if not file:
-            continue
-        try:
-            there = (folder / file).is_file()
-        except OSError as error:
-            allowed = f"a file that can be looked at; {folder / file} cannot: {error.strerror}"
-            raise document.wrong(keys, allowed) from error
-        if not there:
-            raise document.wrong(keys, f"a file that exists; {folder / file} does not")
+        allowed = absent(folder / file) if file else ""
+        if allowed:
+            raise document.wrong(keys, allowed)
     config = _absolute(config, folder)
     read_secret(config.broker.password_file)
     return config

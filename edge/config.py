@@ -17,7 +17,7 @@ from edge.config_intents import resolve
 from edge.config_schema import ActuatorSection, RoomConfig
 from edge.contracts.base import ContractError, Value
 from edge.decide.intents import Intent
-from edge.process.toml import ConfigError, read, read_secret, read_text
+from edge.process.toml import ConfigError, absent, read, read_secret, read_text
 
 __all__ = ["ConfigError", "RoomConfig", "load_intents", "load_policy", "load_room", "read_secret"]
 
@@ -74,23 +74,16 @@ def load_policy(path: Path) -> str:
 
 def _missing(config: RoomConfig) -> Iterator[tuple[Keys, str]]:
     """Yield (keys, what is allowed) for each file and folder that is needed and is not there."""
-    needed = [(section, name, "file") for section, name in _FILES]
-    if config.plugins.enabled:
-        needed += [("plugins", "folder", "folder"), ("plugins", "keys", "folder")]
-    if config.panel.enabled:
-        needed.append(("panel", "theme", "folder"))
-    for section, name, kind in needed:
+    for section, name in _FILES:
         path = getattr(getattr(config, section), name)
-        if not path and kind == "file":
-            continue
-        try:
-            there = Path(path).is_file() if kind == "file" else Path(path).is_dir()
-        except OSError as error:
-            allowed = f"a {kind} that can be looked at; {path} cannot: {error.strerror}"
+        if path and (allowed := absent(Path(path))):
             yield (section, name), allowed
-            continue
-        if not there:
-            yield (section, name), f"a {kind} that exists; {path} does not"
+    folders = [("plugins", "folder"), ("plugins", "keys")] if config.plugins.enabled else []
+    if config.panel.enabled:
+        folders.append(("panel", "theme"))
+    for section, name in folders:
+        if allowed := absent(Path(getattr(getattr(config, section), name)), "folder"):
+            yield (section, name), allowed
 
 
 def _mistakes(config: RoomConfig) -> Iterator[tuple[Keys, str]]:

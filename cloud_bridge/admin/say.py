@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from edge.contracts.base import local_time
+
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 NONE = "\u2013"
 STALE_S = 300.0
@@ -65,8 +67,7 @@ class Say:
         return self._local(wall).isoformat(timespec="seconds") if wall else ""
 
     def _local(self, wall: float) -> datetime:
-        # A room's clock may be anything: what no calendar knows is shown as its edge.
-        return datetime.fromtimestamp(min(max(wall, 0.0), 253402200000.0), self.zone)
+        return local_time(wall, self.zone)
 
     def _today(self, local: datetime) -> bool:
         return local.date() == self._local(self.now).date()

@@ -16,7 +16,7 @@ from cloud_bridge.admin.say import Say
 from cloud_bridge.store import LookStore, MachineStore, RecordStore, UserStore
 from cloud_bridge.store.users import Session, User
 from edge.process.web import WebError
-from edge.process.web.brake import Brake
+from edge.process.web.brake import Brake, who_asks
 from edge.process.web.guard import Guard, Pace
 from edge.process.web.pulse import Pulse
 from edge.process.web.stream import Seats
@@ -77,12 +77,9 @@ class Site:
         return Say(self.options.zone, self.ports.wall())
 
     def address(self) -> str:
-        """Return who asks: the peer, or whom the proxy before us names last."""
-        if self.options.tls:
-            told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-            if told:
-                return told[:64]
-        return request.remote_addr or "?"
+        """Return who asks, for the brake."""
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        return who_asks(request.remote_addr, forwarded, behind_proxy=self.options.tls)
 
     def secret(self) -> str:
         """Return the browser's session secret, "" for what can be none."""

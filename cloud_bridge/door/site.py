@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -20,7 +19,9 @@ from jinja2 import Environment, PackageLoader
 from cloud_bridge.door import DoorError
 from cloud_bridge.store import DoorStore
 from cloud_bridge.types import Machine
+from edge.contracts.base import local_time
 from edge.process.web import WebError
+from edge.process.web.brake import who_asks
 from edge.process.web.guard import HEADERS
 from edge.process.web.theme import Theme
 
@@ -107,12 +108,9 @@ class Site:
         return bool(origin) and urlsplit(origin).netloc == request.headers.get("Host", "")
 
     def address_of(self, request: web.Request) -> str:
-        """Return who asks: the peer, or whom the proxy before us names last."""
-        if self.options.tls:
-            told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-            if told:
-                return told[:64]
-        return request.remote or "?"
+        """Return who asks, for the brake."""
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        return who_asks(request.remote, forwarded, behind_proxy=self.options.tls)
 
     async def form(self, request: web.Request) -> dict[str, str]:
         """Return a small form of ours; raise what refuses it."""
@@ -162,7 +160,7 @@ class Site:
 
     def clock(self, wall: float) -> str:
         """Return a time of day as people read it."""
-        return datetime.fromtimestamp(wall, self.options.zone).strftime("%H:%M")
+        return local_time(wall, self.options.zone).strftime("%H:%M")
 
 
 def digest(secret: str) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Literal
 from uuid import UUID, uuid5
@@ -14,6 +15,8 @@ Consent = Literal["all", "counts", "off"]
 Value = bool | int | float | str
 """What an actuator can be set to: a switch, a level or a named preset."""
 
+LAST_WALL = 253402200000.0
+"""The 30th of December 9999: in every zone there is a day behind it."""
 MACHINE_NAMESPACE = UUID("7f0a4f3e-6a52-5d0c-9d0e-3f4f6f1f8b11")
 
 
@@ -27,6 +30,14 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class StrictMessage(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A value that is obeyed (commands, configuration): an unknown field is an error."""
+
+
+def local_time(wall: float, zone: tzinfo) -> datetime:
+    """Return the local time of `wall` (seconds since 1970).
+
+    A peer's clock may be anything: what no calendar knows is taken for its edge.
+    """
+    return datetime.fromtimestamp(min(max(wall, 0.0), LAST_WALL), zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from edge.contracts.base import local_time
 from edge.panel.words import Words
 
 MINUTE = 60.0
 HOUR = 3600.0
 JUST_NOW_S = 20.0
-LAST_WALL = 253402200000.0
 NONE = "\u2013"
 """Stands where there is no value."""
 
@@ -28,8 +28,7 @@ class Voice:
 
     def local(self, wall: float) -> datetime:
         """Return the room's local time of `wall` (seconds since 1970)."""
-        # What the service reports may be anything: no calendar knows years after 9999.
-        return datetime.fromtimestamp(min(max(wall, 0.0), LAST_WALL), self.zone)
+        return local_time(wall, self.zone)
 
     def midnights(self, wall: float) -> tuple[float, float]:
         """Return the wall instants between which the local day of `wall` lies (23 to 25 h)."""

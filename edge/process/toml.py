@@ -8,7 +8,7 @@ import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -35,6 +35,15 @@ def read_text(path: Path, limit: int = FILE_LIMIT) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text: {error.reason}") from error
+
+
+def absent(path: Path, kind: Literal["file", "folder"] = "file") -> str:
+    """Return what is allowed instead of a path that is none or out of reach, else ""."""
+    try:
+        there = path.is_file() if kind == "file" else path.is_dir()
+    except OSError as error:
+        return f"a {kind} that can be looked at; {path} cannot: {error.strerror}"
+    return "" if there else f"a {kind} that exists; {path} does not"
 
 
 @dataclass(frozen=True, slots=True)

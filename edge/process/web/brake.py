@@ -8,6 +8,16 @@ FREE = 5
 FIRST_S, CAP_S = 15.0, 900.0
 KEPT = 2048
 FORGET_S = 3600.0
+ADDRESS_LIMIT = 64
+
+
+def who_asks(peer: str | None, forwarded: str, *, behind_proxy: bool) -> str:
+    """Return the key of a visitor: the peer, or whom the proxy before us names last.
+
+    forwarded: X-Forwarded-For, of which all but the last is what the visitor says of himself.
+    """
+    last = forwarded.rpartition(",")[2].strip() if behind_proxy else ""
+    return last[:ADDRESS_LIMIT] or peer or "?"
 
 
 @dataclass(slots=True)
