@@ -1,5 +1,7 @@
 """What a person may do on the page besides signing in: begin anew, abandon, answer a question."""
 
+import math
+
 import structlog
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as Answer
@@ -35,11 +37,25 @@ def routes(app: Flask, site: Site) -> None:
         if said not in ("yes", "no") or len(key) > KEY_LIMIT:
             return site.to("/machines?notice=nothing")
         known = site.ports.records.answer(
-            key, yes=said == "yes", who=g.user.name, reason=_reason(), now=site.ports.wall()
+            key,
+            asked=_number("asked"),
+            yes=said == "yes",
+            who=g.user.name,
+            reason=_reason(),
+            now=site.ports.wall(),
         )
         log.info("question answered", key=key, user=g.user.name, answer=said, known=known)
         notice = {"yes": "granted", "no": "denied"}[said] if known else "answered"
         return site.to(f"/machines?notice={notice}")
+
+
+def _number(name: str) -> float:
+    """Return a number of the form, -1 for what is none."""
+    try:
+        found = float(request.form.get(name, ""))
+    except ValueError:
+        return -1.0
+    return found if math.isfinite(found) else -1.0
 
 
 def _reason() -> str:

@@ -17,7 +17,10 @@ BADGES: dict[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class QuestionView:
-    """One question. open: it may be answered; deadline: when silence counts as a no."""
+    """One question. open: it may be answered; deadline: when silence counts as a no.
+
+    stamp: tells it from another about the same key, which may stand in its place by the answer.
+    """
 
     key: str
     rooms: str
@@ -36,6 +39,7 @@ class QuestionView:
     why: str
     open: bool
     since: float
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +96,5 @@ def _view(
         why=approval.reason or NONE,
         open=is_open,
         since=one.answered or one.asked,
+        stamp=repr(one.asked),
     )

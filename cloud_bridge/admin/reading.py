@@ -36,7 +36,7 @@ NOTICES = {
     "nothing": "There was nothing to begin anew.",
     "granted": "Granted. The machine is begun in time.",
     "denied": "Denied. There will be no machine.",
-    "answered": "There was nothing left to answer.",
+    "answered": "There was nothing left to answer, or it is asked anew.",
     "stale": "The page was too old. It is fresh now: try again.",
 }
 

@@ -67,14 +67,19 @@ class RecordStore:
             still = (approvals.c.key == key) & (approvals.c.state == "asked")
             connection.execute(update(approvals).where(still).values(state="lapsed", answered=now))
 
-    def answer(self, key: str, *, yes: bool, who: str, reason: str, now: float) -> bool:
-        """Note a person's answer; False when there is no open question about the key."""
+    def answer(
+        self, key: str, *, asked: float, yes: bool, who: str, reason: str, now: float
+    ) -> bool:
+        """Note a person's answer; False when no such question is open.
+
+        asked: when the question that was answered was put; another may stand in its place by now.
+        """
         state = "granted" if yes else "denied"
         with self._store.begin() as connection:
-            asked = (approvals.c.key == key) & approvals.c.state.in_(OPEN)
+            still = (approvals.c.key == key) & (approvals.c.asked == asked)
             done = connection.execute(
                 update(approvals)
-                .where(asked)
+                .where(still & approvals.c.state.in_(OPEN))
                 .values(state=state, answered=now, who=who[:64], reason=reason[:512])
             )
             return bool(done.rowcount)

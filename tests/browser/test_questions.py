@@ -100,8 +100,14 @@ def test_what_lapsed_may_still_be_granted(browser: Browser, office: Office) -> N
 @pytest.mark.parametrize("size", [DESK, SMALL, PHONE])
 @pytest.mark.parametrize("look", LOOKS)
 def test_the_questions_are_whole(browser: Browser, office: Office, size: str, look: str) -> None:
-    office.records.answer(
-        key_of(DENIED), yes=False, who="admin", reason="no budget", now=office.wall
+    (question,) = [q for q in office.records.questions() if q.approval.key == key_of(DENIED)]
+    assert office.records.answer(
+        key_of(DENIED),
+        asked=question.asked,
+        yes=False,
+        who="admin",
+        reason="no budget",
+        now=office.wall,
     )
     office.read()
     with still(office) as url, page_of(browser, f"{url}/login", size, look) as page:

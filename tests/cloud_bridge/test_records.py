@@ -34,30 +34,31 @@ def test_what_was_said_of_less_is_asked_anew_unless_it_was_no(
     records: RecordStore, dearer: Ask
 ) -> None:
     records.ask(ASK, 10.0)
-    assert records.answer("k", yes=True, who="ines", reason="", now=20.0)
+    assert records.answer("k", asked=10.0, yes=True, who="ines", reason="", now=20.0)
     records.ask(ASK, 30.0)
     assert records.approvals()[0].state == "granted"
     records.ask(dearer, 40.0)
     expected = Approval("k", "asked", 500.0, "", "", dearer.template, dearer.cost)
     assert records.approvals() == (expected,)
-    assert records.answer("k", yes=False, who="ines", reason="budget", now=50.0)
+    assert not records.answer("k", asked=10.0, yes=True, who="ines", reason="", now=50.0)
+    assert records.answer("k", asked=40.0, yes=False, who="ines", reason="budget", now=50.0)
     records.ask(Ask("k", 900.0, "m", "huge", 99.0), 60.0)
     assert records.approvals()[0].state == "denied"
 
 
 def test_an_answer_is_given_once_and_names_who_and_why(records: RecordStore) -> None:
     records.ask(ASK, 10.0)
-    assert records.answer("k", yes=False, who="ines", reason="budget", now=20.0)
-    assert not records.answer("k", yes=True, who="otto", reason="", now=30.0)
+    assert records.answer("k", asked=10.0, yes=False, who="ines", reason="budget", now=20.0)
+    assert not records.answer("k", asked=10.0, yes=True, who="otto", reason="", now=30.0)
     assert records.approvals() == (Approval("k", "denied", 100.0, "ines", "budget", "small", 12.5),)
-    assert not records.answer("unknown", yes=True, who="otto", reason="", now=30.0)
+    assert not records.answer("unknown", asked=10.0, yes=True, who="otto", reason="", now=30.0)
 
 
 def test_a_question_that_lapsed_may_still_be_granted(records: RecordStore) -> None:
     records.ask(ASK, 10.0)
     records.lapse("k", 100.0)
     assert records.approvals()[0].state == "lapsed"
-    assert records.answer("k", yes=True, who="ines", reason="", now=110.0)
+    assert records.answer("k", asked=10.0, yes=True, who="ines", reason="", now=110.0)
     records.lapse("k", 120.0)
     assert records.approvals()[0].state == "granted"
 
@@ -104,7 +105,7 @@ def test_processes_that_start_at_once_share_the_tables(database: str) -> None:
 
 def test_a_text_no_database_takes_whole_is_cut_and_blocks_nothing(records: RecordStore) -> None:
     records.ask(ASK, 10.0)
-    assert records.answer("k", yes=True, who="a\0b", reason="why" * 900, now=20.0)
+    assert records.answer("k", asked=10.0, yes=True, who="a\0b", reason="why" * 900, now=20.0)
     answered = records.approvals()[0]
     assert (answered.who, len(answered.reason)) == ("ab", 512)
-    assert not records.answer("\0", yes=True, who="x", reason="", now=20.0)
+    assert not records.answer("\0", asked=10.0, yes=True, who="x", reason="", now=20.0)

@@ -213,13 +213,18 @@ def test_a_question_is_answered_once_and_by_nobody_else(
 ) -> None:
     office.records.ask(Ask("k", office.wall + 60, "m", "gpu", 12.0), office.wall)
     good = token(inside, "/machines")
-    yes = {"token": good, "answer": "yes", "reason": "a\0b" + "c" * 900}
+    yes = {
+        "token": good, "answer": "yes", "reason": "a\0b" + "c" * 900, "asked": repr(office.wall),
+    }  # fmt: skip
     assert inside.post("/questions/k", data={"answer": "yes"}).status_code == 403
     assert (
         inside.post("/questions/k", data={"token": good, "answer": "perhaps"})
         .headers["Location"]
         .endswith("nothing")
     )
+    for other in ("", "nan", "inf", "1e999", "x", repr(office.wall - 1)):
+        stale = {**yes, "asked": other}
+        assert inside.post("/questions/k", data=stale).headers["Location"].endswith("answered")
     assert office.records.approvals()[0].state == "asked"
     assert inside.post("/questions/k", data=yes).headers["Location"].endswith("granted")
     told = office.records.approvals()[0]
