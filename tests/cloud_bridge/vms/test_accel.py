@@ -1,5 +1,6 @@
 """How guests run here is tried, not believed."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,18 @@ def test_emulation_runs_a_guest_and_nonsense_does_not() -> None:
     assert accel.runs("qemu-system-x86_64", "tcg", 20.0)
     assert not accel.runs("qemu-system-x86_64", "tcg", 0.001)
     assert not accel.runs("no-such-emulator", "tcg", 1.0)
+
+
+def test_a_guest_that_spins_is_given_up_before_its_time(tmp_path: Path) -> None:
+    """Stands in for QEMU in a KVM whose guests hang: it uses the processor and never ends."""
+    spinning = tmp_path / "spinning"
+    spinning.write_text("#!/bin/sh\nwhile :; do :; done\n")
+    spinning.chmod(0o755)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert not accel.runs(str(spinning), "kvm", 50.0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert used < 2 * accel.PROBE_CPU_S
 
 
 def test_a_probe_ends_with_who_asked(tmp_path: Path) -> None:
