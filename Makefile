@@ -12,6 +12,8 @@ export ROOMKEEPER_DATA
 endif
 # Compiled once, beside what else is built, not in the tree: every command and test starts processes.
 export PYTHONPYCACHEPREFIX = $(CURDIR)/build/pycache
+# A machine that forbids it would compile every library anew in each of some thousand processes.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help demo test test-openstack faults check bench mutate lint format lock schema wasm wasm-check clean setup setup-python
 
