@@ -39,6 +39,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def libvirtd() -> Iterator[Libvirtd]:
-    with Libvirtd() as daemon:
-        yield daemon
+def daemon() -> Iterator[Libvirtd]:
+    with Libvirtd() as running:
+        yield running
+
+
+@pytest.fixture
+def libvirtd(daemon: Libvirtd) -> Iterator[Libvirtd]:
+    """Lend the one daemon; the next test finds it as this one did, also when this one failed."""
+    yield daemon
+    daemon.clear()

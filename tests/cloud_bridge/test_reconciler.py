@@ -155,3 +155,18 @@ def test_libvirtd_killed_is_found_again_with_the_machine(
         room.want()
         until(lambda: room.phase(key) == "gone", 30, "machine gone")
         assert libvirtd.guests() == []
+
+
+def test_what_a_failed_test_leaves_is_gone_for_the_next(
+    config: Path, room: Asker, libvirtd: Libvirtd
+) -> None:
+    key = new_key()
+    with Running("reconcile", config):
+        room.want(meeting(key))
+        until(libvirtd.guests, 60, "a guest's process")
+    libvirtd.kill()
+    libvirtd.clear()
+    assert libvirtd.guests() == []
+    with Running("reconcile", config):
+        until(ready(room, key), 60, "machine ready")
+        assert len(libvirtd.guests()) == 1

@@ -140,6 +140,19 @@ class Libvirtd:
         self._process.kill()
         self._process.wait(10)
 
+    def clear(self) -> None:
+        """Leave a daemon that runs, and no guest."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        for guest in self.guests():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(guest, signal.SIGKILL)
+        until(self._empty, 30, "a daemon without guests")
+
+    def _empty(self) -> bool:
+        with contextlib.closing(libvirt.open(self.uri)) as conn:
+            return not self.guests() and conn.numOfDomains() == 0
+
     def guests(self) -> list[int]:
         """Return the process ids of the guests that run, whatever the daemon says."""
         return [pid for pid in members(self.folder) if b"qemu-system" in _command(pid)]

@@ -62,7 +62,7 @@ def case_at(uri: str, guest: Path) -> Case:
 @contextmanager
 def daemon(request: pytest.FixtureRequest) -> Iterator[Case]:
     """Yield the case of a libvirtd of its own."""
-    running: Libvirtd = request.getfixturevalue("libvirtd")
+    running: Libvirtd = request.getfixturevalue("daemon")
     yield case_at(running.uri, request.getfixturevalue("guest"))
 
 
