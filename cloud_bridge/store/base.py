@@ -45,6 +45,11 @@ class Store:
             if not self.sqlite:
                 # Processes that start at once would each find no table and make it.
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})"))
+            elif (names := inspect(connection).get_table_names()) and "events" not in names:
+                raise StoreError(
+                    f"database {_shown(url)} is of something else (it has {', '.join(names[:4])}): "
+                    "name another file"
+                )
             metadata.create_all(connection)
             found = {column["name"] for column in inspect(connection).get_columns("events")}
         self._identity = self._look()

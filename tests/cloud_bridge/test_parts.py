@@ -1,8 +1,10 @@
 """The reconciler's parts: clock, readiness, census, workers, claims."""
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from cloud_bridge.store import Intended, MachineStore, Store, StoreError
 from cloud_bridge.types import Action, Attempt, Create, Delete, Forget, Machine
 from edge.contracts.base import Now
 from edge.contracts.wire import MachineReport, MachinesMessage
+from edge.journal import Journal
 from tests.cloud_bridge.cases import SMALL, T0, TEMPLATES, machine, now
 from tests.world.waiting import until
 
@@ -271,6 +274,17 @@ def test_a_database_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database at all, but a text of some length")
     with pytest.raises(StoreError, match="database"):
         Store(f"sqlite:///{tmp_path}/file")
+
+
+def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "room.journal"
+    Journal(path).close()
+    with pytest.raises(StoreError, match=r"of something else \(it has chain"):
+        Store(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as db:
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    assert tables == {"chain", "payload", "meta", "snapshot"}
+    Journal(path).close()
 
 
 @pytest.mark.parametrize(
