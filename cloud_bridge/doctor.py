@@ -8,6 +8,7 @@ from pathlib import Path
 from cloud_bridge import assembly, chores
 from cloud_bridge.config import CloudConfig, cloud_of
 from cloud_bridge.store import Store, StoreError
+from edge.process.toml import absent
 
 DISK_MIB = 500
 REMEDY = {
@@ -85,13 +86,17 @@ def _screens(config: CloudConfig) -> Finding:
     remedy = "install Debian's novnc and name its folder as [door] novnc, or take the screens away"
     if folder is None:
         return Finding("screens", False, f"{', '.join(wanted)}: the door has no noVNC", remedy)
-    there = (folder / "core" / "rfb.js").is_file()
+    there = not absent(folder / "core" / "rfb.js")
     return Finding("screens", there, str(folder) if there else f"no noVNC in {folder}", remedy)
 
 
 def _disk(config: CloudConfig) -> Finding:
     folder = Path(config.guest)
-    while not folder.exists():
+    while absent(folder, "folder") and folder != folder.parent:
         folder = folder.parent
-    free = shutil.disk_usage(folder).free // 2**20
+    try:
+        free = shutil.disk_usage(folder).free // 2**20
+    except OSError as error:
+        remedy = f"name a folder on a disk that is there as guest, not {config.guest}"
+        return Finding("disk", False, f"{folder}: {error.strerror}", remedy)
     return Finding("disk", free >= DISK_MIB, f"{free} MiB free", f"free {DISK_MIB} MiB")

@@ -146,7 +146,10 @@ def _list_folder(folder: Path, keys: Path) -> int:
             f"{folder} is no folder that this user may read: name the one that plugins lie in"
         )
     wrong = 0
-    for name in installed(folder):
+    names = installed(folder)
+    if not names:
+        click.echo(f"no plugin in {folder}")
+    for name in names:
         try:
             found = load_plugin(folder, name, load_keys(keys), {})
             click.echo(f"{name:12} {found.version:10} ok, signed by {found.signer}")
@@ -163,7 +166,10 @@ def _list_room(room: RoomConfig) -> int:
         rows = versions.rows()
     except PluginError as error:
         raise click.ClickException(str(error)) from error
-    for name in sorted({*rows, *room.plugins.enabled}):
+    names = sorted({*rows, *room.plugins.enabled})
+    if not names:
+        click.echo("no plugin is installed or enabled")
+    for name in names:
         row = rows.get(name)
         if row is None:
             click.echo(f"{name:12} {'':10} not installed yet; offered by {room.plugins.folder}")

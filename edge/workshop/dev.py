@@ -13,6 +13,7 @@ import msgspec
 from edge.plugins.errors import PluginError
 from edge.plugins.install import InstalledPlugin
 from edge.plugins.manifest import MANIFEST, parse, settings_for
+from edge.process.toml import absent
 from edge.workshop.build import LANGUAGES, build
 from edge.workshop.day import BEGIN_H
 from edge.workshop.errors import WorkshopError
@@ -128,7 +129,14 @@ class Dev:
 
 
 def run(folder: Path, speed: float, begin_h: float, once: bool, echo: Echo) -> None:
-    """Watch and live until Ctrl-C, or until the day is over when it is to be lived `once`."""
+    """Watch and live until Ctrl-C, or until the day is over when it is to be lived `once`.
+
+    WorkshopError where there is no plugin, or none that builds when it is to be lived once.
+    """
+    if allowed := absent(folder / MANIFEST):
+        raise WorkshopError(
+            f"{folder} holds no plugin: needed is {allowed}; `plugin new` makes one"
+        )
     try:
         from watchfiles import watch  # noqa: PLC0415 - only authors have it
     except ImportError as error:
@@ -139,6 +147,8 @@ def run(folder: Path, speed: float, begin_h: float, once: bool, echo: Echo) -> N
         dev = Dev(folder, Path(cache), echo, speed, begin_h)
         try:
             dev.look()
+            if once and dev.stage is None:
+                raise WorkshopError(f"{folder} does not build, so there is no day to live")
             looks = watch(
                 folder, watch_filter=_of_interest, debounce=LOOK_MS, step=LOOK_MS // 2,
                 rust_timeout=LOOK_MS, yield_on_timeout=True,

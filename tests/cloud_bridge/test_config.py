@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from cloud_bridge.assembly import provider_of
 from cloud_bridge.cli import main
 from cloud_bridge.config import CloudConfig, ConfigError, TemplateSection, load_cloud
-from cloud_bridge.doctor import _screens
+from cloud_bridge.doctor import _disk, _screens
 from cloud_bridge.vms.base import VmError
 
 SHIPPED = Path(__file__).parents[2] / "config" / "cloud.toml"
@@ -258,3 +258,12 @@ def test_the_doctor_misses_what_shows_screens(
     path.write_text(MINIMAL + board + (f'[door]\nnovnc = "{novnc}"\n' if novnc else ""))
     finding = _screens(load_cloud(path))
     assert (finding.well, says in finding.detail) == (well, True)
+
+
+@pytest.mark.parametrize("guest", ["no/folder/yet", "/" + "x" * 300, "/" + "x/" * 80 + "y" * 300])
+def test_the_doctor_looks_at_the_disk_of_what_is_still_to_be_made(
+    tmp_path: Path, guest: str
+) -> None:
+    path = tmp_path / "cloud.toml"
+    path.write_text(f'guest = "{guest}"\n{MINIMAL}')
+    assert _disk(load_cloud(path)).detail.endswith(" MiB free")

@@ -235,3 +235,6 @@ def test_a_folder_that_is_not_there_holds_no_plugins(desk: Desk) -> None:
     assert done.exit_code == 1
     assert f"{desk.folder / 'none'} is no folder" in done.output
     assert desk.run("list", desk.folder / "offered").exit_code == 0
+    (desk.folder / "empty").mkdir()
+    done = desk.run("list", desk.folder / "empty")
+    assert (done.exit_code, done.output) == (0, f"no plugin in {desk.folder / 'empty'}\n")

@@ -12,7 +12,7 @@ import pytest
 
 from edge.workshop.dev import Dev
 from edge.workshop.new import new
-from tests.workshop.authors import TOOLS, needs
+from tests.workshop.authors import TOOLS, call, needs
 from tests.world.places import ROOT
 from tests.world.waiting import until
 
@@ -87,6 +87,19 @@ def test_a_folder_that_does_not_build_at_first(lamp: Path, hand: Hand, dev: Dev)
     dev.look()
     assert hand.said("waiting for a change")
     assert dev.live()
+
+
+@pytest.mark.parametrize("once", [(), ("--once",)])
+def test_a_folder_without_a_plugin_is_not_waited_for(tmp_path: Path, once: tuple[str, ...]) -> None:
+    said = call("dev", tmp_path, *once, code=1)
+    assert f"{tmp_path} holds no plugin" in said
+    assert "`plugin new` makes one" in said
+
+
+def test_what_does_not_build_has_no_day_to_live_once(lamp: Path) -> None:
+    (lamp / "plugin.toml").write_text("id = 5")
+    said = call("dev", lamp, "--once", code=1)
+    assert "does not build" in said
 
 
 def test_ctrl_c_leaves_nothing(lamp: Path, tmp_path: Path) -> None:
