@@ -8,7 +8,7 @@ import msgspec
 
 from edge.contracts.base import Now
 from edge.contracts.decision import Decision
-from edge.contracts.signals import decode_signal
+from edge.contracts.signals import MotionChanged, decode_signal
 from edge.replay import Kept
 
 _decisions = msgspec.json.Decoder(Decision)
@@ -44,8 +44,10 @@ def explain(rows: Iterable[Numbered], ident: str) -> Iterator[str]:
 def _row(row: Numbered, ident: str) -> Iterator[str]:
     body = row.body or b""
     if row.kind == "signal":
-        decode_signal(body)
+        signal = decode_signal(body)
         yield f"{_when(row.now)}  signal {row.id}: {body.decode()}"
+        if isinstance(signal, MotionChanged) and signal.with_next:
+            yield "  one of a crowd: the signals that follow it were decided on together with it"
     else:
         yield f"{_when(row.now)}  decision {row.id}"
         yield from _told(_decisions.decode(body), ident)

@@ -69,6 +69,13 @@ class Inbox:
             if wake:
                 self._changed.notify_all()
 
+    def followed_by(self, kind: type) -> bool:
+        """Return whether an edge of that kind is the next to be taken."""
+        with self._changed:
+            return bool(
+                self._edges and self._in_a_row < EDGES_IN_A_ROW and isinstance(self._edges[0], kind)
+            )
+
     @property
     def edges(self) -> int:
         """How many edges wait."""

@@ -20,7 +20,14 @@ from prometheus_client import Counter, Histogram
 from edge.contracts.base import Now, make_id
 from edge.contracts.commands import CalendarWrite, Command
 from edge.contracts.decision import Decision
-from edge.contracts.signals import Booted, Signal, Woke, decode_signal, encode_signal
+from edge.contracts.signals import (
+    Booted,
+    MotionChanged,
+    Signal,
+    Woke,
+    decode_signal,
+    encode_signal,
+)
 from edge.contracts.wire import WantedMessage
 from edge.decide.core import CoreState, Outcome
 from edge.decide.events import Call
@@ -40,6 +47,8 @@ DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
 IDLE_S = 30.0
 FAILED_S = 1.0
+TOGETHER = 32
+"""Edges of motion that a decision is made for at most, where a crowd of them waits."""
 STEPS_IN_A_ROW = 64
 """Steps taken at one go at most: plugins wait for their end, and who offers has work of its own."""
 CROWD_S = 1.0
@@ -109,6 +118,8 @@ class Loop:
         self._calls: list[Call] = []
         """What plugins are still to hear of the steps of this go, the last at `_called_at`."""
         self._called_at = clock()
+        self._together = 0
+        """Edges of motion in a row that wait for the next one's decision."""
         self._running = self._wanted = False
         self._asked, self._soonest = math.inf, TICK_S
         self._thread = threading.Thread(target=self._run, name="loop")
@@ -199,8 +210,17 @@ class Loop:
         """Take a signal through its step; False when none waits."""
         signal = self._inbox.take(-math.inf)
         if signal is not None:
-            self._step(signal)
+            self._step(self._crowded(signal))
         return signal is not None
+
+    def _crowded(self, signal: Signal) -> Signal:
+        """Let the room decide once for a crowd of motion: to decide costs more than to hear."""
+        together = isinstance(signal, MotionChanged) and self._together < TOGETHER - 1
+        if not (together and self._inbox.followed_by(MotionChanged)):
+            self._together = 0
+            return signal
+        self._together += 1
+        return msgspec.structs.replace(signal, with_next=True)
 
     def _step(self, signal: Signal) -> None:
         self._soonest = TICK_S

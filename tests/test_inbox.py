@@ -17,7 +17,7 @@ from edge.contracts.signals import (
     SoundMeasured,
     Woke,
 )
-from edge.inbox import CROWD, Inbox, near
+from edge.inbox import CROWD, EDGES_IN_A_ROW, Inbox, near
 from tests.world.waiting import until
 
 
@@ -60,6 +60,29 @@ def test_edges_come_in_the_order_of_posting(inbox, clock):
     for signal in sent:
         inbox.post(signal)
     assert taken(inbox, clock) == sent
+
+
+def test_what_is_taken_next_is_known_by_its_kind(inbox, clock):
+    assert not inbox.followed_by(Woke)
+    inbox.post(PeopleCounted("camera", 1))
+    assert not inbox.followed_by(PeopleCounted)
+    inbox.post(Woke("a"))
+    assert inbox.followed_by(Woke)
+    assert not inbox.followed_by(MotionChanged)
+    assert inbox.take(clock.now) == Woke("a")
+    assert not inbox.followed_by(Woke)
+
+
+def test_a_level_that_is_due_comes_before_what_else_would_follow(inbox, clock):
+    inbox.post(PeopleCounted("camera", 1))
+    for _ in range(EDGES_IN_A_ROW + 1):
+        inbox.post(Woke())
+    for _ in range(EDGES_IN_A_ROW):
+        assert inbox.followed_by(Woke)
+        inbox.take(clock.now)
+    assert not inbox.followed_by(Woke)
+    assert inbox.take(clock.now) == PeopleCounted("camera", 1)
+    assert inbox.followed_by(Woke)
 
 
 def test_an_unread_level_is_replaced_and_counted(inbox, clock):

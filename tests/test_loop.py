@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -15,6 +16,7 @@ from edge.contracts.signals import (
     CalendarRead,
     ClockChecked,
     ContactChanged,
+    MotionChanged,
     NodeReading,
     OperatorAsked,
     PeopleCounted,
@@ -27,7 +29,7 @@ from edge.decide.policy import Policy
 from edge.decide.proposals import PluginRules
 from edge.decide.step import Core
 from edge.inbox import Inbox
-from edge.loop import Loop, Ports, encode_decision
+from edge.loop import TOGETHER, Loop, Ports, encode_decision
 from tests.world.room import EPOCH, SETTINGS, meeting
 from tests.world.waiting import until, within
 
@@ -309,6 +311,31 @@ def test_what_many_threads_offer_and_post_is_taken_once_and_in_each_ones_order(l
         assert [int(n) for who, n in brought if who == name] == list(range(200))
     ids = [int(ident.rsplit("-", 1)[1]) for kind, ident, _, _ in notes.rows if kind == "signal"]
     assert ids == sorted(set(ids))
+
+
+def test_a_crowd_of_motion_is_journaled_edge_by_edge_and_decided_seldom(loop, notes, inbox):
+    crowd = [MotionChanged(f"node:{n // 2}", n % 2 == 0) for n in range(100)]
+    for signal in crowd:
+        inbox.post(signal)
+    loop.start(1, "hash")
+    until(lambda: len(notes.signals()) > len(crowd))
+    heard = [s for s in notes.signals() if isinstance(s, MotionChanged)]
+    assert [(s.source, s.active) for s in heard] == [(s.source, s.active) for s in crowd]
+    alone = [n for n, signal in enumerate(heard) if not signal.with_next]
+    # As many together as may be; where the loop looks after levels in between, fewer.
+    assert len(alone) <= 6
+    assert alone[-1] == len(crowd) - 1
+    assert max(b - a for a, b in pairwise([-1, *alone])) <= TOGETHER
+    assert loop.state.undecided is None
+
+
+def test_motion_that_nothing_follows_is_decided_at_once(loop, notes, clock):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(MotionChanged("node:a", True))
+    until(lambda: MotionChanged("node:a", True) in notes.signals())
+    loop.offer(SourceChanged("s", "ok"))
+    until(lambda: SourceChanged("s", "ok") in notes.signals())
 
 
 def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):

@@ -104,10 +104,15 @@ class NodeReading(Message, frozen=True, omit_defaults=True, tag="reading"):
 
 
 class MotionChanged(Message, frozen=True, omit_defaults=True, tag="motion"):
-    """Edge. A passive infrared sensor began or ceased to see motion."""
+    """Edge. A passive infrared sensor began or ceased to see motion.
+
+    with_next: in a crowd of such edges the room decides once for this and the one that follows;
+    plugins hear of each.
+    """
 
     source: str
     active: bool
+    with_next: bool = False
 
 
 class ContactChanged(Message, frozen=True, omit_defaults=True, tag="contact"):

@@ -52,7 +52,8 @@ class CoreState:
     wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
     each plugin keeps, plugin_state_version: and which form of it that is; stances: how devices
     stand to their commands; modes: the fallbacks in force; quarantined: plugins that are shut out,
-    and why; starts: of meetings that promise something; codes: those that open a machine now.
+    and why; starts: of meetings that promise something; codes: those that open a machine now;
+    undecided: the room at the last decision, while what was heard since waits for the next.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -75,6 +76,7 @@ class CoreState:
     quarantined: dict[str, str] = field(default_factory=dict)
     starts: Starts = field(default_factory=dict)
     codes: Codes = field(default_factory=dict)
+    undecided: RoomState | None = None
 
 
 @dataclass(frozen=True, slots=True)

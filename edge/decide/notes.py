@@ -10,8 +10,9 @@ from edge.fusion.state import RoomState
 
 def changes(before: CoreState, after: CoreState) -> tuple[str, ...]:
     """Return one line per change that a person would want to know of."""
+    was = before.undecided or before.room
     return (
-        *_presence(before.room, after.room), *_lives(before, after), *_room(before, after),
+        *_presence(was, after.room), *_lives(before, after), *_room(before, after),
         *_modes(before, after),
     )  # fmt: skip
 

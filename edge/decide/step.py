@@ -10,7 +10,7 @@ from edge.contracts.base import Now
 from edge.contracts.commands import CalendarWrite, Command, Proposal, Verdict
 from edge.contracts.copies import replace
 from edge.contracts.decision import Decision, Promise
-from edge.contracts.signals import Booted, PluginAnswered, Signal
+from edge.contracts.signals import Booted, MotionChanged, PluginAnswered, Signal
 from edge.contracts.wire import WantedMachine, WantedMessage
 from edge.decide import arbiter, codes, devices, events, impact, leases, modes, pause, promises
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
@@ -41,6 +41,8 @@ class Core:
         self, state: CoreState, signal: Signal, ident: str, now: Now
     ) -> tuple[CoreState, Outcome]:
         """Return the state after `signal` (journaled as `ident`) and what the world should do."""
+        if isinstance(signal, MotionChanged) and signal.with_next:
+            return self._hear(state, signal, ident, now)
         settings = self.settings
         if isinstance(signal, Booted):
             state = leases.rebased(state, now)
@@ -93,6 +95,7 @@ class Core:
             quarantined=claim.quarantined,
             starts=starts,
             codes=good,
+            undecided=None,
             **_kept(state, signal),
             **_published(snapshot),
         )
@@ -106,6 +109,8 @@ class Core:
 
     def next_due(self, state: CoreState, now: Now) -> float:
         """Return the monotonic instant at which `step` wants to be called with a `Woke`."""
+        if state.undecided is not None:
+            return now.mono
         settings = self.settings
         due = [
             fusion.next_due(state.room, now, settings.fusion),
@@ -123,6 +128,17 @@ class Core:
             leads = min(preparations(state.lives, settings.intents, now), default=wall)
             due.append(now.mono + min(wall, leads) - now.wall)
         return max(now.mono, min(due))
+
+    def _hear(
+        self, state: CoreState, signal: Signal, ident: str, now: Now
+    ) -> tuple[CoreState, Outcome]:
+        """Take `signal` into the picture and tell plugins; the next step decides on it."""
+        room = fusion.fuse(state.room, signal, now, self.settings.fusion)
+        situation = assess(room, state.lives, self.settings.intents, now)
+        known, called, ticked = self._call(state, room, signal, ident, situation, now)
+        undecided = state.undecided or state.room
+        after = replace(state, room=room, told=known, ticked=ticked, undecided=undecided)
+        return after, Outcome(calls=called)
 
     def _granted(
         self, wanted: Wanted, given: Mapping[str, Command], good: codes.Codes

@@ -1,6 +1,7 @@
 """Whatever the room hears: it never raises, replays the same, and moves only what it may."""
 
 import math
+from itertools import groupby
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from edge.contracts.commands import PluginCommand
 from edge.contracts.wire import MachineReport
 from edge.decide.core import CoreState
 from edge.loop import encode_decision
-from tests.world.room import EPOCH, SETTINGS, Room
+from tests.world.room import EPOCH, SETTINGS, Room, meeting
 
 GATE = Gate(SETTINGS.gate)
 sources = st.sampled_from(["camera", "panel", "plugin:lights", "plugin:x", "board", "loop"])
@@ -42,7 +43,7 @@ signals = st.one_of(
     st.builds(s.SoundMeasured, sources, numbers, st.floats(0, 1), st.floats(-1, 2)),
     st.builds(s.ContactChanged, sources, st.sampled_from(["window", "door"]), st.booleans()),
     st.builds(s.NodeReading, sources, st.sampled_from(["co2", "temperature"]), numbers),
-    st.builds(s.MotionChanged, sources, st.booleans()),
+    st.builds(s.MotionChanged, sources, st.booleans(), st.booleans()),
     st.builds(s.OccupancyEstimated, sources, st.floats(-1, 2), st.just("m")),
     st.builds(s.CalendarRead, sources, st.lists(meetings, max_size=3).map(tuple)),
     st.builds(
@@ -96,6 +97,66 @@ def test_the_same_signals_give_the_same_decisions_byte_for_byte(heard):
             assert encode_decision(again.decision) == encode_decision(outcome.decision)
     kept = msgspec.json.decode(msgspec.json.encode(room.state), type=CoreState)
     assert kept == room.state == state
+
+
+moves = st.lists(
+    st.tuples(st.sampled_from(["a", "b", "c"]), st.booleans()), min_size=1, max_size=12
+)
+
+
+def full_of(people: bool) -> Room:
+    """Return a room whose meeting has begun, in which one motion makes it occupied."""
+    room = Room()
+    room.calendar(meeting(start=60, minutes=30))
+    room.wait(70, [s.PeopleCounted("camera", 2)] if people else [])
+    room.wait(120)
+    return room
+
+
+@settings(max_examples=60)
+@given(moves, st.booleans())
+def test_a_crowd_that_is_decided_once_ends_where_one_by_one_does(heard, people):
+    apart, together = full_of(people), full_of(people)
+    begun = len(apart.outcomes)
+    for number, (board, active) in enumerate(heard):
+        apart.say(s.MotionChanged(board, active))
+        outcome = together.say(s.MotionChanged(board, active, number < len(heard) - 1))
+        if number < len(heard) - 1:
+            assert (outcome.decision, outcome.commands) == (None, ())
+            assert together.core.next_due(together.state, together.now) == together.mono
+    assert together.state.undecided is None
+    assert together.state.room == apart.state.room
+    assert {k: life.phase for k, life in together.state.lives.items()} == {
+        k: life.phase for k, life in apart.state.lives.items()
+    }
+    assert {k: c.value for k, c in together.state.given.items()} == {
+        k: c.value for k, c in apart.state.given.items()
+    }
+    assert told(together, begun) == told(apart, begun)
+
+
+def told(room: Room, begun: int) -> list[bool]:
+    """What plugins hear of presence, each change once: the check-in comes with another of them."""
+    calls = [call for outcome in room.outcomes[begun:] for call in outcome.calls]
+    return [occupied for occupied, _ in groupby(call.event.occupied for call in calls)]
+
+
+def test_what_a_crowd_changed_is_noted_with_its_decision():
+    room = full_of(people=False)
+    first = room.say(s.MotionChanged("a", True, with_next=True))
+    assert (first.decision, room.state.room.presence.occupied) == (None, True)
+    (call,) = first.calls
+    assert (call.event.kind, call.event.occupied) == ("presence", True)
+    decision = room.say(s.MotionChanged("b", True)).decision
+    assert [note for note in decision.notes if note.startswith("room is occupied")]
+
+
+def test_what_no_other_edge_follows_is_decided_at_the_next_waking():
+    room = full_of(people=False)
+    room.say(s.MotionChanged("a", True, with_next=True))
+    decision = room.say(s.Woke()).decision
+    assert [note for note in decision.notes if note.startswith("room is occupied")]
+    assert room.say(s.Woke()).decision is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 10**400, 1e300, "\ud800", '"\\\n'])
