@@ -62,7 +62,8 @@ class Weights:
 
     def _weigh(self, domain: "libvirt.virDomain", name: str, token: str, factor: int) -> None:
         if self._set.get(token, 1) == factor:
-            _nice(self._niced.get(token, ()), nice_level(factor))
+            if token in self._niced:
+                self._nice(token, name, factor)
             return
         self._set[token] = factor
         try:
@@ -70,10 +71,14 @@ class Weights:
             value = {SHARES: shares(int(present[SHARES]), factor)}
             domain.setSchedulerParametersFlags(value, libvirt.VIR_DOMAIN_AFFECT_LIVE)
         except (libvirt.libvirtError, KeyError):
-            self._niced[token] = tuple(self.processes(name))
-            if not _nice(self._niced[token], nice_level(factor)) and not self._told:
+            if not self._nice(token, name, factor) and not self._told:
                 self._told = True
                 log.warning("no priority for meetings' machines: no cgroups, no right to nice")
+
+    def _nice(self, token: str, name: str, factor: int) -> bool:
+        # To look for a process takes reading all of them, so what was found is kept.
+        self._niced[token] = self._niced.get(token) or tuple(self.processes(name))
+        return _nice(self._niced[token], nice_level(factor))
 
 
 def _nice(pids: Iterable[int], level: int) -> bool:

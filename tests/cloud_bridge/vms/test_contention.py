@@ -111,6 +111,19 @@ def test_a_thread_that_was_being_begun_goes_first_from_the_next_look_on(
     assert raised[late.native_id or 0] == nice_level(4)
 
 
+def test_a_machine_whose_process_is_found_late_goes_first_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raised: dict[int, int] = {}
+    monkeypatch.setattr(os, "setpriority", lambda _, thread, level: raised.update({thread: level}))
+    monkeypatch.setattr(os, "getpriority", lambda _, thread: raised.get(thread, 0))
+    found: list[tuple[int, ...]] = [(), (os.getpid(),)]
+    weights = Weights(lambda _: found.pop(0))
+    for level in (0, nice_level(4), nice_level(4)):
+        weights.weigh(Bare(0), "d", "t", 4)  # type: ignore[arg-type]
+        assert raised.get(threading.get_native_id(), 0) == level
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
