@@ -3,10 +3,10 @@
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Inspector, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -17,6 +17,8 @@ from sqlalchemy.sql.dml import Insert
 from cloud_bridge.store.tables import metadata
 
 BUSY_MS, PAUSE_S = 5000, 0.02
+OURS = {"events", "rooms", "wanted"}
+"""Tables of every version."""
 TABLES_LOCK = 7_360_175
 """Any number that nobody else locks in the same database."""
 
@@ -34,6 +36,11 @@ class Store:
             self.sqlite = parsed.get_backend_name() == "sqlite"
             if self.sqlite and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+                if names := _strange(Path(parsed.database)):
+                    raise StoreError(
+                        f"database {_shown(url)} is of something else (it has "
+                        f"{', '.join(names[:4])}): name another file"
+                    )
             self._engine: Engine = create_engine(parsed, pool_pre_ping=not self.sqlite)
         except (ArgumentError, ImportError, OSError, ValueError) as error:
             raise StoreError(f"database {_shown(url)}: {error}") from error
@@ -45,18 +52,13 @@ class Store:
             if not self.sqlite:
                 # Processes that start at once would each find no table and make it.
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({TABLES_LOCK})"))
-            elif (names := inspect(connection).get_table_names()) and "events" not in names:
+            there = inspect(connection)
+            if there.has_table("events") and "journal" not in _columns(there):
                 raise StoreError(
-                    f"database {_shown(url)} is of something else (it has {', '.join(names[:4])}): "
-                    "name another file"
+                    f"database {_shown(url)} is of an earlier version: move it away and start again"
                 )
             metadata.create_all(connection)
-            found = {column["name"] for column in inspect(connection).get_columns("events")}
         self._identity = self._look()
-        if "journal" not in found:
-            raise StoreError(
-                f"database {_shown(url)} is of an earlier version: move it away and start again"
-            )
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -119,6 +121,22 @@ class Store:
             return found.st_dev, found.st_ino
         with self.read() as connection:
             return connection.execute(text("SELECT to_regclass('events')::oid")).scalar()
+
+
+def _columns(there: Inspector) -> set[str]:
+    return {column["name"] for column in there.get_columns("events")}
+
+
+def _strange(path: Path) -> list[str]:
+    """Return what a file holds that is no database of the service, changing no byte of it."""
+    query = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name"
+    where = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(where, uri=True, timeout=BUSY_MS / 1000)) as db:
+            names = [str(name) for (name,) in db.execute(query)]
+    except (sqlite3.Error, OSError, ValueError):  # who opens it to write will say why
+        return []
+    return [] if OURS.issubset(names) else names
 
 
 def _prepare_sqlite(connection: object, _record: ConnectionPoolEntry) -> None:

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -276,15 +276,54 @@ def test_a_database_that_cannot_be_opened_says_which(tmp_path: Path) -> None:
         Store(f"sqlite:///{tmp_path}/file")
 
 
-def test_a_file_of_something_else_is_left_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "room.journal"
-    Journal(path).close()
-    with pytest.raises(StoreError, match=r"of something else \(it has chain"):
+def mail(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE mail(subject)")
+
+
+def diary(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE events(day, text)")
+
+
+def views(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE VIEW today AS SELECT 1")
+
+
+def earlier(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        for name in ("events", "rooms", "wanted"):
+            db.execute(f"CREATE TABLE {name}(room)")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: Journal(path).close(), "of something else .it has chain, meta"),
+        (mail, "of something else .it has mail"),
+        (diary, "of something else .it has events"),
+        (views, "of something else .it has today"),
+        (earlier, "of an earlier version"),
+    ],
+)
+def test_a_file_of_something_else_is_left_as_it_is(
+    tmp_path: Path, make: Callable[[Path], None], says: str
+) -> None:
+    path = tmp_path / "found"
+    make(path)
+    before = tables(path)
+    header = path.read_bytes()[:24]
+    with pytest.raises(StoreError, match=says):
         Store(f"sqlite:///{path}")
+    assert tables(path) == before
+    if make is not earlier:
+        assert path.read_bytes()[:24] == header
+
+
+def tables(path: Path) -> set[str]:
     with closing(sqlite3.connect(path)) as db:
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-    assert tables == {"chain", "payload", "meta", "snapshot"}
-    Journal(path).close()
+        return {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 
 
 @pytest.mark.parametrize(
