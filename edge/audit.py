@@ -47,7 +47,7 @@ def _row(row: Numbered, ident: str) -> Iterator[str]:
         signal = decode_signal(body)
         yield f"{_when(row.now)}  signal {row.id}: {body.decode()}"
         if isinstance(signal, MotionChanged) and signal.with_next:
-            yield "  one of a crowd: the signals that follow it were decided on together with it"
+            yield "  one of a crowd: where no decision follows it, that of a later one holds for it"
     else:
         yield f"{_when(row.now)}  decision {row.id}"
         yield from _told(_decisions.decode(body), ident)

@@ -50,6 +50,8 @@ class Inbox:
         self._slots: dict[str, _Slot] = {}
         self._changed = threading.Condition()
         self._closed = False
+        self._woken = False
+        """Somebody is to look anew, perhaps one who was not waiting just then."""
         self._taker = 0
         self._in_a_row = 0
 
@@ -86,8 +88,10 @@ class Inbox:
         with self._changed:
             now = self._mono()
             ripe_at = self._ripe_at(now)
-            if not (self._closed or self._edges or ripe_at <= now or now >= until):
+            due = self._edges or self._woken or ripe_at <= now or now >= until
+            if not (self._closed or due):
                 self._changed.wait(min(until, ripe_at, now + 60.0) - now)
+            self._woken = False
 
     def wait_for_room(self, seconds: float) -> None:
         """Return when there is no crowd of edges any more, or after `seconds`."""
@@ -95,8 +99,9 @@ class Inbox:
             self._changed.wait_for(lambda: self._closed or len(self._edges) < CROWD, seconds)
 
     def wake(self) -> None:
-        """Let whoever waits look anew."""
+        """Let whoever waits, or is about to, look anew."""
         with self._changed:
+            self._woken = True
             self._changed.notify_all()
 
     def take(self, until: float) -> Signal | None:

@@ -189,6 +189,7 @@ class Loop:
                 self._asked = self._due(now, self._soonest)
             self._inbox.wait(self._asked)
             if self._inbox.closed:
+                self._conclude()
                 return
             self._wanted = True
             with self._turn:
@@ -196,6 +197,12 @@ class Loop:
                 late = self._clock().mono >= self._asked and self.state is seen
                 if not self._go(STEPS_IN_A_ROW) and late:
                     self._step(Woke())
+
+    def _conclude(self) -> None:
+        """Decide on what was heard, where the edge that was to follow comes no more."""
+        with self._turn:
+            if self.state.undecided is not None:
+                self._step(Woke())
 
     def _go(self, limit: int) -> int:
         """Take up to `limit` signals through their steps; return how many there were."""

@@ -18,7 +18,7 @@ from edge.contracts.signals import (
     Woke,
 )
 from edge.inbox import CROWD, EDGES_IN_A_ROW, Inbox, near
-from tests.world.waiting import until
+from tests.world.waiting import until, within
 
 
 class Clock:
@@ -250,6 +250,16 @@ def test_whatever_is_posted_edges_all_come_and_levels_at_most_once_a_second(stor
             last[item.source] = item
     found += [s for s in taken(inbox, clock) if isinstance(s, MotionChanged)]
     assert found == sent
+
+
+def test_who_is_woken_before_it_waits_does_not_wait():
+    inbox = Inbox(time.monotonic)
+    inbox.wake()
+    with within(5):
+        inbox.wait(time.monotonic() + 50)
+    began = time.monotonic()
+    inbox.wait(began + 0.01)
+    assert time.monotonic() >= began + 0.01
 
 
 def test_who_brings_a_crowd_waits_until_there_is_room_again():

@@ -329,13 +329,13 @@ def test_a_crowd_of_motion_is_journaled_edge_by_edge_and_decided_seldom(loop, no
     assert loop.state.undecided is None
 
 
-def test_motion_that_nothing_follows_is_decided_at_once(loop, notes, clock):
+def test_what_no_edge_follows_any_more_is_decided_at_the_end(loop, notes, inbox, clock):
     loop.start(1, "hash")
     until(lambda: loop._running)
-    loop.offer(MotionChanged("node:a", True))
-    until(lambda: MotionChanged("node:a", True) in notes.signals())
-    loop.offer(SourceChanged("s", "ok"))
-    until(lambda: SourceChanged("s", "ok") in notes.signals())
+    loop.handle(MotionChanged("node:a", True, with_next=True), clock())
+    loop.stop()
+    assert notes.signals()[-1] == Woke()
+    assert loop.state.undecided is None
 
 
 def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):

@@ -106,8 +106,8 @@ class NodeReading(Message, frozen=True, omit_defaults=True, tag="reading"):
 class MotionChanged(Message, frozen=True, omit_defaults=True, tag="motion"):
     """Edge. A passive infrared sensor began or ceased to see motion.
 
-    with_next: in a crowd of such edges the room decides once for this and the one that follows;
-    plugins hear of each.
+    with_next: in a crowd of such edges the room decides once for this and the one that follows,
+    unless somebody comes or leaves in between; plugins hear of each.
     """
 
     source: str

@@ -42,7 +42,11 @@ class Core:
     ) -> tuple[CoreState, Outcome]:
         """Return the state after `signal` (journaled as `ident`) and what the world should do."""
         if isinstance(signal, MotionChanged) and signal.with_next:
-            return self._hear(state, signal, ident, now)
+            later, outcome = self._hear(state, signal, ident, now)
+            # Who came for a meeting, if only for an instant, checks it in.
+            came = later.room.presence.occupied != state.room.presence.occupied
+            if not (came and state.lives):
+                return later, outcome
         settings = self.settings
         if isinstance(signal, Booted):
             state = leases.rebased(state, now)

@@ -176,6 +176,8 @@ class WhatIf:
 
     def _follow_up(self, now: Now) -> Iterator[Answers | Decided]:
         """Devices follow what only the other room asked of them; what only it heard is answered."""
+        if self.would.state.undecided is not None:
+            return  # In a crowd: an answer would decide before the recording does.
         while self._fresh:
             _, outcome = self._fresh.pop(0)
             for command in outcome.commands:

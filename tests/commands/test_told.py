@@ -22,5 +22,5 @@ def test_one_of_a_crowd_says_that_its_decision_is_that_of_a_later_one(tmp_path: 
     first, second = (
         CliRunner().invoke(main, ["explain", str(path), f"r-1-{n}"]).output for n in range(2)
     )
-    assert "decided on together with it" in first
-    assert "together" not in second
+    assert "that of a later one holds for it" in first
+    assert "crowd" not in second

@@ -8,7 +8,14 @@ import msgspec
 import pytest
 
 from edge.contracts.base import Now, Value
-from edge.contracts.signals import DeviceReported, OperatorAsked, Signal, encode_signal
+from edge.contracts.signals import (
+    ClockChecked,
+    DeviceReported,
+    MotionChanged,
+    OperatorAsked,
+    Signal,
+    encode_signal,
+)
 from edge.decide.core import CoreState
 from edge.plugins.install import InstalledPlugin
 from edge.replay import encode_boot
@@ -122,6 +129,27 @@ def test_a_build_that_hears_more_is_asked_at_once() -> None:
     heard = {event.kind for answer in answers for event in answer.events}
     assert {"sound", "device"} <= heard
     assert any(answer.old is None for answer in answers)
+
+
+def test_in_a_crowd_a_build_is_asked_once_the_recording_decides() -> None:
+    base = settings(lights())
+    deaf = {name: replace(rules, events=(), tick_s=1e6) for name, rules in base.plugins.items()}
+    base = replace(base, plugins=deaf)
+    instants = [Now(1.78e9 + number, 100.0 + number, True) for number in range(4)]
+    crowd = [MotionChanged(f"node:{name}", True, name != "c") for name in "abc"]
+    rows = [Row("boot", "b-1", instants[0], encode_boot(base, CoreState()))]
+    rows += [
+        Row("signal", f"b-1-{number}", instants[number], encode_signal(signal))
+        for number, signal in enumerate((ClockChecked("clock", True), *crowd))
+    ]
+    trial = Trial(lights())
+    run, answered = WhatIf(trial, {}), 0
+    for found in run.run(rows):
+        assert run.would.state.undecided is None
+        answered += isinstance(found, Answers)
+    trial.close()
+    assert answered
+    assert run.would.state.room.presence.occupied
 
 
 def test_a_build_that_fails_is_said_and_the_schedule_takes_over() -> None:
