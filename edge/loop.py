@@ -47,6 +47,7 @@ DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
 IDLE_S = 30.0
 FAILED_S = 1.0
+STOP_S = 1.0
 TOGETHER = 32
 """Edges of motion that a decision is made for at most, where a crowd of them waits."""
 STEPS_IN_A_ROW = 64
@@ -134,8 +135,8 @@ class Loop:
         """Close the inbox and wait for the step under way."""
         self._inbox.close()
         if self._thread.is_alive():
-            self._thread.join(timeout=1.0)
-        if self._turn.acquire(timeout=1.0):
+            self._thread.join(timeout=STOP_S)
+        if self._turn.acquire(timeout=STOP_S):
             self._turn.release()
 
     def offer(self, signal: Signal) -> None:
@@ -200,9 +201,13 @@ class Loop:
 
     def _conclude(self) -> None:
         """Decide on what was heard, where the edge that was to follow comes no more."""
-        with self._turn:
-            if self.state.undecided is not None:
-                self._step(Woke())
+        # Whoever hangs in a step must not keep the process from its end.
+        if self.state.undecided is not None and self._turn.acquire(timeout=STOP_S):
+            try:
+                if self.state.undecided is not None:
+                    self._step(Woke())
+            finally:
+                self._turn.release()
 
     def _go(self, limit: int) -> int:
         """Take up to `limit` signals through their steps; return how many there were."""

@@ -1,7 +1,5 @@
 """What a person may do on the page besides signing in: begin anew, abandon, answer a question."""
 
-import math
-
 import structlog
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as Answer
@@ -52,10 +50,9 @@ def routes(app: Flask, site: Site) -> None:
 def _number(name: str) -> float:
     """Return a number of the form, -1 for what is none."""
     try:
-        found = float(request.form.get(name, ""))
+        return float(request.form.get(name, ""))
     except ValueError:
         return -1.0
-    return found if math.isfinite(found) else -1.0
 
 
 def _reason() -> str:

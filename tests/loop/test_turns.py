@@ -1,0 +1,166 @@
+"""Who takes a step: the loop's thread, who offers, who gathers; and a crowd taken together."""
+
+import threading
+from dataclasses import replace
+from itertools import pairwise
+
+from edge.actuators.gate import Gate
+from edge.contracts.signals import (
+    CalendarRead,
+    ClockChecked,
+    ContactChanged,
+    MotionChanged,
+    PeopleCounted,
+    SourceChanged,
+    Woke,
+)
+from edge.decide.policy import Policy
+from edge.decide.proposals import PluginRules
+from edge.decide.step import Core
+from edge.loop import TOGETHER
+from tests.world.room import EPOCH, SETTINGS, meeting
+from tests.world.waiting import until
+
+
+def test_what_is_offered_while_the_loop_rests_is_taken_where_it_is_offered(loop, notes):
+    where = []
+    taken = notes.record
+
+    def record(*row):
+        where.append(threading.current_thread().name)
+        taken(*row)
+
+    loop._ports = replace(loop._ports, record=record)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    for number in range(50):
+        loop.offer(SourceChanged(f"s{number}", "ok"))
+        # At once, unless the loop's own thread was at it just then.
+        until(lambda n=number: f"s{n}" in [s.source for s in notes.signals()])
+    assert threading.current_thread().name in where
+
+
+def test_what_many_threads_offer_and_post_is_taken_once_and_in_each_ones_order(loop, notes, inbox):
+    loop.start(1, "hash")
+
+    def bring(name, hand_in):
+        for number in range(200):
+            hand_in(SourceChanged(f"{name}/{number}", "ok"))
+
+    ways = {"a": loop.offer, "b": loop.offer, "c": loop.offer, "d": inbox.post}
+    threads = [threading.Thread(target=bring, args=way) for way in ways.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    until(lambda: len([s for s in notes.signals() if isinstance(s, SourceChanged)]) == 800)
+    brought = [s.source.split("/") for s in notes.signals() if isinstance(s, SourceChanged)]
+    for name in ways:
+        assert [int(n) for who, n in brought if who == name] == list(range(200))
+    ids = [int(ident.rsplit("-", 1)[1]) for kind, ident, _, _ in notes.rows if kind == "signal"]
+    assert ids == sorted(set(ids))
+
+
+def test_a_crowd_of_motion_is_journaled_edge_by_edge_and_decided_seldom(loop, notes, inbox):
+    crowd = [MotionChanged(f"node:{n // 2}", n % 2 == 0) for n in range(100)]
+    for signal in crowd:
+        inbox.post(signal)
+    loop.start(1, "hash")
+    until(lambda: len(notes.signals()) > len(crowd))
+    heard = [s for s in notes.signals() if isinstance(s, MotionChanged)]
+    assert [(s.source, s.active) for s in heard] == [(s.source, s.active) for s in crowd]
+    alone = [n for n, signal in enumerate(heard) if not signal.with_next]
+    # As many together as may be; where the loop looks after levels in between, fewer.
+    assert len(alone) <= 6
+    assert alone[-1] == len(crowd) - 1
+    assert max(b - a for a, b in pairwise([-1, *alone])) <= TOGETHER
+    assert loop.state.undecided is None
+
+
+def test_what_no_edge_follows_any_more_is_decided_at_the_end(loop, notes, inbox, clock):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    with loop._turn:
+        loop.handle(MotionChanged("node:a", True, with_next=True), clock())
+    loop.stop()
+    assert notes.signals()[-1] == Woke()
+    assert loop.state.undecided is None
+
+
+def test_a_step_that_hangs_does_not_keep_the_loop_from_its_end(loop, clock):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    with loop._turn:
+        loop.handle(MotionChanged("node:a", True, with_next=True), clock())
+        loop.stop()
+        until(lambda: not loop._thread.is_alive(), 5)
+
+
+def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):
+    inside, go_on = threading.Event(), threading.Event()
+
+    def watch(signal, *_):
+        if signal == SourceChanged("slow", "ok"):
+            inside.set()
+            go_on.wait(10)
+
+    loop._ports = replace(loop._ports, watch=watch)
+    loop.start(1, "hash")
+    slow = threading.Thread(target=loop.offer, args=(SourceChanged("slow", "ok"),))
+    slow.start()
+    assert inside.wait(10)
+    loop.offer(SourceChanged("next", "ok"))
+    assert "next" not in [s.source for s in notes.signals()]
+    go_on.set()
+    slow.join(10)
+    until(lambda: "next" in [s.source for s in notes.signals()])
+
+
+def test_what_a_step_elsewhere_makes_due_sooner_wakes_the_loop(loop, notes, clock):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(ClockChecked("clock", True))
+    soon = meeting(start=clock().wall - EPOCH + 600.3)
+    loop.offer(CalendarRead("calendar", (soon,)))
+    # It opens for check-in in 0.3 s; without being woken the loop would sleep for 30 s.
+    until(lambda: [life.phase for life in loop.state.lives.values()] == ["open"], 10)
+
+
+def test_a_defect_on_a_thread_that_offers_costs_that_signal_only(loop, notes):
+    loop.core.broken = ("PeopleCounted",)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(PeopleCounted("camera", 1))
+    loop.offer(SourceChanged("after", "ok"))
+    until(lambda: "after" in [s.source for s in notes.signals()])
+
+
+def test_what_is_gathered_is_taken_in_order_and_plugins_hear_of_it_in_few_calls(loop, notes):
+    called = []
+    loop._ports = replace(loop._ports, call=lambda calls, *_: called.append(calls))
+    rules = {"plugin:lights": PluginRules("lights", ("contact",), (), tick_s=1e9)}
+    settings = replace(SETTINGS, plugins=rules)
+    loop.core.core = Core(settings, Policy(settings.policy), Gate(settings.gate))
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    edges = [ContactChanged(f"node:{n}", "window", True) for n in range(20)]
+    with loop.gathering():
+        for edge in edges:
+            loop.offer(edge)
+    until(lambda: [s for s in notes.signals() if isinstance(s, ContactChanged)] == edges)
+    ids = [ident for kind, ident, _, body in notes.rows if kind == "signal" and b"contact" in body]
+    until(lambda: [call.event.id for calls in called for call in calls] == ids)
+    # The loop's own thread may have been awake and been quicker with the first of them.
+    assert len(called) < len(edges) / 2
+
+
+def test_calls_that_a_defect_behind_them_would_lose_are_handed_on(loop, notes, inbox):
+    loop.core.broken = ("PeopleCounted",)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    with loop.gathering():
+        loop.offer(ClockChecked("clock", True))
+        loop.offer(PeopleCounted("camera", 1))
+        loop.offer(SourceChanged("after", "ok"))
+    until(lambda: "after" in [s.source for s in notes.signals()])
+    until(lambda: notes.calls)
