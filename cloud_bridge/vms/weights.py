@@ -95,22 +95,22 @@ def _nice(pids: Iterable[int], level: int) -> bool:
                 except OSError:  # not ours to set, or it ended
                     continue
                 done = True
-        _group(pid, level)
+        set_group(pid, level)
     return done
 
 
-def _group(pid: int, level: int) -> None:
-    """Set the level of the guest's session: between sessions, levels of threads count nothing."""
-    own, file = Path("/proc/self/autogroup"), Path(f"/proc/{pid}/autogroup")
+def set_group(pid: int, level: int, proc: Path = Path("/proc")) -> None:
+    """Set the level of the guest's session: between sessions, levels of threads count nothing.
+
+    Ours is left alone. We may have none: a service that a container's first process starts without
+    a session of its own is in the kernel's default group, and its file is empty.
+    """
+    own, file = proc / "self/autogroup", proc / f"{pid}/autogroup"
     try:
         name, *_, now = file.read_text().split()
-        if name != own.read_text().split()[0] and now != str(level):
+        if own.read_text().split()[:1] != [name] and now != str(level):
             file.write_text(str(level))
-    except (
-        OSError,
-        ValueError,
-        IndexError,
-    ):  # not ours to set, it ended, or a kernel without such groups
+    except (OSError, ValueError):  # not ours to set, it ended, or it has no group
         return
 
 

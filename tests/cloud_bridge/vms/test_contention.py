@@ -17,7 +17,7 @@ from cloud_bridge.vms.guest import cpio
 from cloud_bridge.vms.guest.kernel import find
 from cloud_bridge.vms.image import Image
 from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
-from cloud_bridge.vms.weights import Weights, guests_of, nice_level, shares
+from cloud_bridge.vms.weights import Weights, guests_of, nice_level, set_group, shares
 from tests.cloud_bridge.service import new_key
 from tests.cloud_bridge.vms.probe import probe, run
 from tests.world.libvirtd import Libvirtd
@@ -124,6 +124,28 @@ def test_a_machine_whose_process_is_found_late_goes_first_all_the_same(
         assert raised.get(threading.get_native_id(), 0) == level
 
 
+@pytest.mark.parametrize(
+    ("ours", "guests", "left"),
+    [
+        ("/autogroup-1 nice 0", "/autogroup-7 nice 0", "-6"),
+        ("", "/autogroup-7 nice 0", "-6"),  # as the child of a container's first process has it
+        ("/autogroup-7 nice 0", "/autogroup-7 nice 0", "/autogroup-7 nice 0"),
+        ("/autogroup-1 nice 0", "/autogroup-7 nice -6", "/autogroup-7 nice -6"),
+        ("", "", ""),
+        (None, "/autogroup-7 nice 0", "/autogroup-7 nice 0"),
+    ],
+)
+def test_the_session_of_a_guest_goes_first_and_never_ours(
+    folder: Path, ours: str | None, guests: str, left: str
+) -> None:
+    for process, says in (("self", ours), ("12", guests)):
+        (folder / process).mkdir()
+        if says is not None:
+            (folder / process / "autogroup").write_text(says)
+    set_group(12, -6, folder)
+    assert (folder / "12/autogroup").read_text() == left
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as made:
@@ -141,18 +163,27 @@ def start(
 
 def all_at(provider: LibvirtProvider, machine: Machine, level: int) -> None:
     """Return when a look of the provider left every thread at the level."""
-    until(lambda: (provider.list(), levels(machine))[1] == {level}, 5, f"all at level {level}")
+
+    def holds() -> bool:
+        provider.list()
+        return set(levels(machine).values()) == {level}
+
+    try:
+        until(holds, 5)
+    except AssertionError as error:
+        raise AssertionError(f"not all at level {level}: {levels(machine)}") from error
 
 
-def levels(machine: Machine) -> set[int]:
+def levels(machine: Machine) -> dict[str, int]:
+    """Return the level of each thread of the guest, and of its session where one may set that."""
     (pid,) = guests_of(f"roomkeeper-{machine.key}")
-    found = set()
+    found = {}
     for thread in os.listdir(f"/proc/{pid}/task"):
         with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-            found.add(os.getpriority(os.PRIO_PROCESS, int(thread)))
+            found[thread] = os.getpriority(os.PRIO_PROCESS, int(thread))
     group = Path(f"/proc/{pid}/autogroup")
-    if group.exists():  # without it, levels count nothing between two guests
-        found.add(int(group.read_text().split()[-1]))
+    if group.exists() and os.access(group, os.W_OK):
+        found["session"] = int(group.read_text().split()[-1])
     return found
 
 
