@@ -48,6 +48,8 @@ def _row(row: Numbered, ident: str) -> Iterator[str]:
         yield f"{_when(row.now)}  signal {row.id}: {body.decode()}"
         if isinstance(signal, MotionChanged) and signal.with_next:
             yield "  one of a crowd: where no decision follows it, that of a later one holds for it"
+        if isinstance(signal, MotionChanged) and signal.with_answer:
+            yield "  where no decision follows it, that on the plugins' answer holds for it"
     else:
         yield f"{_when(row.now)}  decision {row.id}"
         yield from _told(_decisions.decode(body), ident)

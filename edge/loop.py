@@ -29,7 +29,7 @@ from edge.contracts.signals import (
     encode_signal,
 )
 from edge.contracts.wire import WantedMessage
-from edge.decide.core import CoreState, Outcome
+from edge.decide.core import ANSWER_S, CoreState, Outcome
 from edge.decide.events import Call
 from edge.decide.step import Core
 from edge.handout import Handout
@@ -46,6 +46,8 @@ FAILED = Counter("roomkeeper_steps_failed", "Signals that a defect cost", ["kind
 DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
 IDLE_S = 30.0
+REST_S = ANSWER_S
+"""How long the loop's thread rests at most: nobody wakes it for an answer that does not come."""
 FAILED_S = 1.0
 STOP_S = 1.0
 TOGETHER = 32
@@ -175,11 +177,18 @@ class Loop:
         ):
             try:
                 left -= self._go(left)
-                early = self._due(self._clock(), TICK_S) < self._asked - TICK_S
+                early = self._early()
             finally:
                 self._turn.release()
         if early or not left:
             self._inbox.wake()
+
+    def _early(self) -> bool:
+        """Return whether the loop's thread is to look sooner than it is about to."""
+        undecided = self.state.undecided
+        if undecided is not None and not undecided.with_next:
+            return False  # The answer is under way, and the thread looks before it is overdue.
+        return self._due(self._clock(), TICK_S) < self._asked - TICK_S
 
     def _run(self) -> None:
         self._running = True
@@ -188,7 +197,7 @@ class Loop:
             self.beat, seen = now.mono, self.state
             if not self._inbox.edges:
                 self._asked = self._due(now, self._soonest)
-            self._inbox.wait(self._asked)
+            self._inbox.wait(min(self._asked, now.mono + REST_S))
             if self._inbox.closed:
                 self._conclude()
                 return
@@ -226,13 +235,16 @@ class Loop:
         return signal is not None
 
     def _crowded(self, signal: Signal) -> Signal:
-        """Let the room decide once for a crowd of motion: to decide costs more than to hear."""
-        together = isinstance(signal, MotionChanged) and self._together < TOGETHER - 1
-        if not (together and self._inbox.followed_by(MotionChanged)):
+        """Let the room decide once for a crowd of motion, and for one and its answer.
+
+        To decide costs more than to hear.
+        """
+        if not isinstance(signal, MotionChanged) or self._together >= TOGETHER - 1:
             self._together = 0
             return signal
         self._together += 1
-        return msgspec.structs.replace(signal, with_next=True)
+        follows = self._inbox.followed_by(MotionChanged)
+        return MotionChanged(signal.source, signal.active, follows, not follows)
 
     def _step(self, signal: Signal) -> None:
         self._soonest = TICK_S

@@ -106,13 +106,15 @@ class NodeReading(Message, frozen=True, omit_defaults=True, tag="reading"):
 class MotionChanged(Message, frozen=True, omit_defaults=True, tag="motion"):
     """Edge. A passive infrared sensor began or ceased to see motion.
 
-    with_next: in a crowd of such edges the room decides once for this and the one that follows,
-    unless somebody comes or leaves in between; plugins hear of each.
+    with_next: in a crowd of such edges the room decides once for this and the one that follows.
+    with_answer: it decides on this when the plugins that heard of it have answered, at once when
+    none hears. Both: unless somebody comes or leaves; plugins hear of each.
     """
 
     source: str
     active: bool
     with_next: bool = False
+    with_answer: bool = False
 
 
 class ContactChanged(Message, frozen=True, omit_defaults=True, tag="contact"):

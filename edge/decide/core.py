@@ -21,6 +21,10 @@ from edge.fusion.state import FusionRules, RoomState
 from edge.meetings.life import Lives, MeetingRules
 
 
+ANSWER_S = 0.25
+"""What waits for a plugin's answer is decided without it after so long: one still to be loaded."""
+
+
 @dataclass(frozen=True, slots=True)
 class CoreSettings:
     """Everything that decides besides the signals; journaled at each start, so replay has it.
@@ -46,6 +50,22 @@ class CoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Undecided:
+    """What waits for its decision. room: at the last one; since: when the first of it was heard.
+
+    with_next: it is due at once, with the next edge; else with an answer, or after ANSWER_S.
+    """
+
+    room: RoomState
+    since: float
+    with_next: bool
+
+    def due(self, mono: float) -> float:
+        """Return the monotonic instant at which the decision is due, seen from `mono`."""
+        return mono if self.with_next else max(mono, self.since + ANSWER_S)
+
+
+@dataclass(frozen=True, slots=True)
 class CoreState:
     """All that the loop owns. given: the command an actuator last got; denied: who was refused.
 
@@ -53,7 +73,7 @@ class CoreState:
     each plugin keeps, plugin_state_version: and which form of it that is; stances: how devices
     stand to their commands; modes: the fallbacks in force; quarantined: plugins that are shut out,
     and why; starts: of meetings that promise something; codes: those that open a machine now;
-    undecided: the room at the last decision, while what was heard since waits for the next.
+    undecided: what was heard since the last decision waits for the next.
     """
 
     room: RoomState = field(default_factory=RoomState)
@@ -76,7 +96,7 @@ class CoreState:
     quarantined: dict[str, str] = field(default_factory=dict)
     starts: Starts = field(default_factory=dict)
     codes: Codes = field(default_factory=dict)
-    undecided: RoomState | None = None
+    undecided: Undecided | None = None
 
 
 @dataclass(frozen=True, slots=True)

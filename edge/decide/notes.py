@@ -10,7 +10,7 @@ from edge.fusion.state import RoomState
 
 def changes(before: CoreState, after: CoreState) -> tuple[str, ...]:
     """Return one line per change that a person would want to know of."""
-    was = before.undecided or before.room
+    was = before.room if before.undecided is None else before.undecided.room
     return (
         *_presence(was, after.room), *_lives(before, after), *_room(before, after),
         *_modes(before, after),

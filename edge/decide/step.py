@@ -15,7 +15,7 @@ from edge.contracts.wire import WantedMachine, WantedMessage
 from edge.decide import arbiter, codes, devices, events, impact, leases, modes, pause, promises
 from edge.decide.award import SCHEDULE_LEASE_S, Award, Bench, GateCheck, award
 from edge.decide.claims import claims
-from edge.decide.core import CoreSettings, CoreState, Outcome
+from edge.decide.core import CoreSettings, CoreState, Outcome, Undecided
 from edge.decide.facts import facts, told
 from edge.decide.leases import Wanted
 from edge.decide.notes import changes, unserved
@@ -41,11 +41,12 @@ class Core:
         self, state: CoreState, signal: Signal, ident: str, now: Now
     ) -> tuple[CoreState, Outcome]:
         """Return the state after `signal` (journaled as `ident`) and what the world should do."""
-        if isinstance(signal, MotionChanged) and signal.with_next:
+        if isinstance(signal, MotionChanged) and (signal.with_next or signal.with_answer):
             later, outcome = self._hear(state, signal, ident, now)
             # Who came for a meeting, if only for an instant, checks it in.
             came = later.room.presence.occupied != state.room.presence.occupied
-            if not (came and state.lives):
+            follows = signal.with_next or outcome.calls
+            if follows and not (came and state.lives):
                 return later, outcome
         settings = self.settings
         if isinstance(signal, Booted):
@@ -114,7 +115,7 @@ class Core:
     def next_due(self, state: CoreState, now: Now) -> float:
         """Return the monotonic instant at which `step` wants to be called with a `Woke`."""
         if state.undecided is not None:
-            return now.mono
+            return state.undecided.due(now.mono)
         settings = self.settings
         due = [
             fusion.next_due(state.room, now, settings.fusion),
@@ -134,13 +135,17 @@ class Core:
         return max(now.mono, min(due))
 
     def _hear(
-        self, state: CoreState, signal: Signal, ident: str, now: Now
+        self, state: CoreState, signal: MotionChanged, ident: str, now: Now
     ) -> tuple[CoreState, Outcome]:
-        """Take `signal` into the picture and tell plugins; the next step decides on it."""
+        """Take `signal` into the picture and tell plugins; a step that follows decides on it."""
         room = fusion.fuse(state.room, signal, now, self.settings.fusion)
         situation = assess(room, state.lives, self.settings.intents, now)
         known, called, ticked = self._call(state, room, signal, ident, situation, now)
-        undecided = state.undecided or state.room
+        # Who goes on to move does not put the decision off.
+        before, since = state.room, now.mono
+        if state.undecided is not None:
+            before, since = state.undecided.room, min(since, state.undecided.since)
+        undecided = Undecided(before, since, signal.with_next)
         after = replace(state, room=room, told=known, ticked=ticked, undecided=undecided)
         return after, Outcome(calls=called)
 

@@ -13,7 +13,7 @@ from edge.actuators.gate import Gate
 from edge.contracts import signals as s
 from edge.contracts.commands import PluginCommand
 from edge.contracts.wire import MachineReport
-from edge.decide.core import CoreState
+from edge.decide.core import ANSWER_S, CoreState
 from edge.loop import encode_decision
 from tests.world.room import EPOCH, SETTINGS, Room, meeting
 
@@ -44,7 +44,7 @@ signals = st.one_of(
     st.builds(s.SoundMeasured, sources, numbers, st.floats(0, 1), st.floats(-1, 2)),
     st.builds(s.ContactChanged, sources, st.sampled_from(["window", "door"]), st.booleans()),
     st.builds(s.NodeReading, sources, st.sampled_from(["co2", "temperature"]), numbers),
-    st.builds(s.MotionChanged, sources, st.booleans(), st.booleans()),
+    st.builds(s.MotionChanged, sources, st.booleans(), st.booleans(), st.booleans()),
     st.builds(s.OccupancyEstimated, sources, st.floats(-1, 2), st.just("m")),
     st.builds(s.CalendarRead, sources, st.lists(meetings, max_size=3).map(tuple)),
     st.builds(
@@ -161,10 +161,49 @@ def test_what_no_other_edge_follows_is_decided_at_the_next_waking():
     assert room.say(s.Woke()).decision is None
 
 
-def test_who_comes_for_a_meeting_in_a_crowd_checks_it_in():
+@pytest.mark.parametrize("waits", [{"with_next": True}, {"with_answer": True}])
+def test_who_comes_for_a_meeting_in_a_crowd_checks_it_in(waits):
     room = full_of(people=False)
-    room.say(s.MotionChanged("a", True, with_next=True))
+    room.say(s.MotionChanged("a", True, **waits))
     assert "check_in" in room.verbs()
+
+
+def test_what_plugins_hear_of_is_decided_with_their_answer():
+    room = Room()
+    first = room.say(s.MotionChanged("a", True, with_answer=True))
+    assert (first.decision, room.state.room.presence.occupied) == (None, True)
+    (call,) = first.calls
+    bright = PluginCommand(call.event.id, "light.main", 80.0, lease_s=60.0)
+    answer = s.PluginAnswered(call.plugin, (call.event.id,), (bright,))
+    decision = room.say(answer).decision
+    assert [note for note in decision.notes if note.startswith("room is occupied")]
+    assert [command.value for command in decision.commands] == [80.0]
+    assert room.state.undecided is None
+
+
+def test_what_no_plugin_hears_of_is_decided_at_once():
+    room = Room()
+    room.say(s.MotionChanged("a", True))
+    room.wait(1)
+    # Nobody came or left: no plugin is told.
+    outcome = room.say(s.MotionChanged("b", True, with_answer=True))
+    assert (outcome.calls, room.state.undecided) == ((), None)
+
+
+def test_an_answer_that_does_not_come_is_waited_for_only_so_long():
+    (rules,) = SETTINGS.plugins.values()
+    room = Room(replace(SETTINGS, plugins={"plugin:lights": replace(rules, tick_s=0.0)}))
+    room.say(s.MotionChanged("a", True, with_answer=True))
+    due = room.mono + ANSWER_S
+    assert room.core.next_due(room.state, room.now) == due
+    # Who goes on to move does not put it off.
+    room.mono += 0.2
+    room.say(s.MotionChanged("a", False, with_answer=True))
+    room.say(s.MotionChanged("a", True, with_answer=True))
+    assert room.core.next_due(room.state, room.now) == due
+    room.mono = due
+    decision = room.say(s.Woke()).decision
+    assert [note for note in decision.notes if note.startswith("room is occupied")]
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 10**400, 1e300, "\ud800", '"\\\n'])

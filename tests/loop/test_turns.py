@@ -6,11 +6,13 @@ from itertools import pairwise
 
 from edge.actuators.gate import Gate
 from edge.contracts.signals import (
+    Booted,
     CalendarRead,
     ClockChecked,
     ContactChanged,
     MotionChanged,
     PeopleCounted,
+    PluginAnswered,
     SourceChanged,
     Woke,
 )
@@ -75,6 +77,29 @@ def test_a_crowd_of_motion_is_journaled_edge_by_edge_and_decided_seldom(loop, no
     assert alone[-1] == len(crowd) - 1
     assert max(b - a for a, b in pairwise([-1, *alone])) <= TOGETHER
     assert loop.state.undecided is None
+
+
+def test_a_motion_that_plugins_hear_of_is_decided_with_their_answer(loop, notes):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(MotionChanged("node:a", True))
+    until(lambda: notes.calls)
+    (call, _, _) = notes.calls[-1]
+    loop.offer(PluginAnswered(call.plugin, (call.event.id,)))
+    until(lambda: loop.state.undecided is None)
+    decided = [ident for kind, ident, _, _ in notes.rows if kind == "decision"]
+    signals = [ident for kind, ident, _, _ in notes.rows if kind == "signal"]
+    assert decided[-1] == f"{signals[-1]}.d" and f"{signals[-2]}.d" not in decided
+    assert [type(s) for s in notes.signals()] == [Booted, MotionChanged, PluginAnswered]
+
+
+def test_a_motion_whose_answer_does_not_come_is_decided_all_the_same(loop, notes):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(MotionChanged("node:a", True))
+    # Without being woken: the thread looks in time by itself.
+    until(lambda: len(notes.signals()) == 3, 5)
+    assert [type(s) for s in notes.signals()] == [Booted, MotionChanged, Woke]
 
 
 def test_what_no_edge_follows_any_more_is_decided_at_the_end(loop, notes, inbox, clock):
