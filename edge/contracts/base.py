@@ -1,7 +1,6 @@
 """The base of every message, the instant a pure part is called with, and ids without chance."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import Literal
@@ -28,6 +27,13 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     """A value that crosses a boundary; unknown fields are tolerated (telemetry may grow)."""
 
 
+class Frozen(msgspec.Struct, frozen=True):
+    """A value inside a process that is made in every step: made, compared and copied in C.
+
+    Everything else inside is a frozen dataclass; `msgspec.structs.replace` makes changed copies.
+    """
+
+
 class StrictMessage(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A value that is obeyed (commands, configuration): an unknown field is an error."""
 
@@ -40,8 +46,7 @@ def local_time(wall: float, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(min(max(wall, 0.0), LAST_WALL), zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Frozen, frozen=True):
     """The instant a pure part is called with.
 
     wall: seconds since 1970 UTC; mono: seconds of a clock that never jumps;

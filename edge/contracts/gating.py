@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.contracts.base import Value
+from edge.contracts.base import Frozen, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,7 @@ class GateRule:
     settle_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class GateMemory:
+class GateMemory(Frozen, frozen=True):
     """The last value let through and the monotonic instants of the changes of the last minute.
 
     came: what the last change moved away from, when automation made it; None when a person or
@@ -41,8 +40,7 @@ class GateMemory:
     came: Value | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GateAnswer:
+class GateAnswer(Frozen, frozen=True):
     """passed: `value` may go to the driver. Otherwise `rule` says which limit stood in the way.
 
     value: the wish, one step towards it, or the value that stays, as `rule` says (passed, step,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge.contracts.base import Now, Value
+from edge.contracts.base import Frozen, Now, Value
 from edge.contracts.commands import Command, Priority, Proposal, Verdict
 from edge.contracts.gating import GateAnswer, GateMemory
 from edge.decide.arbiter import Holdings, lease_key, winners
@@ -48,8 +48,7 @@ class Award:
     retry_at: float = NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
+class Bench(Frozen, frozen=True):
     """Who judges: the parsed policy, the gate, the context of each actuator, the lease's end.
 
     doubt: why a wish has too high an impact for what is known, "" when it has not.

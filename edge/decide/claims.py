@@ -1,9 +1,8 @@
 """Who claims what in a step, and whose claims count: wishes, hands at devices, modes. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from edge.contracts.base import Now
+from edge.contracts.base import Frozen, Now
 from edge.contracts.commands import Proposal, Verdict
 from edge.contracts.gating import GateMemory
 from edge.contracts.signals import Booted, Signal
@@ -18,8 +17,7 @@ from edge.decide.proposals import propose
 from edge.fusion.state import RoomState
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(Frozen, frozen=True):
     """held: every lease; standing: those that count now; the rest becomes the state after."""
 
     held: Holdings

@@ -5,11 +5,10 @@ The room keeps a code's seal only; whoever minted it (the panel) knows the code 
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
-from edge.contracts.base import Now
+from edge.contracts.base import Frozen, Now
 from edge.contracts.codes import is_seal
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.contracts.wire import MachineReport, WantedMachine
@@ -19,8 +18,7 @@ CODE_S = 600.0
 """How long a code may be used; it is good once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Frozen, frozen=True):
     """until: wall seconds."""
 
     sealed: str

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edge.contracts.base import Value
+import msgspec
+
+from edge.contracts.base import Frozen, Value
 from edge.contracts.commands import CalendarWrite, Command
 from edge.contracts.decision import Decision
 from edge.contracts.gating import GateMemory, GateRule
@@ -19,7 +21,6 @@ from edge.decide.proposals import MANUAL_HOLD_S, PluginRules
 from edge.decide.sky import Place
 from edge.fusion.state import FusionRules, RoomState
 from edge.meetings.life import Lives, MeetingRules
-
 
 ANSWER_S = 0.25
 """What waits for a plugin's answer is decided without it after so long: one still to be loaded."""
@@ -49,8 +50,7 @@ class CoreSettings:
     costs: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Undecided:
+class Undecided(Frozen, frozen=True):
     """What waits for its decision. room: at the last one; since: when the first of it was heard.
 
     with_next: it is due at once, with the next edge; else with an answer, or after ANSWER_S.
@@ -65,8 +65,7 @@ class Undecided:
         return mono if self.with_next else max(mono, self.since + ANSWER_S)
 
 
-@dataclass(frozen=True, slots=True)
-class CoreState:
+class CoreState(Frozen, frozen=True):
     """All that the loop owns. given: the command an actuator last got; denied: who was refused.
 
     wanted: the machines of the latest snapshot; published: since this start; plugin_state: what
@@ -76,31 +75,30 @@ class CoreState:
     undecided: what was heard since the last decision waits for the next.
     """
 
-    room: RoomState = field(default_factory=RoomState)
-    lives: Lives = field(default_factory=dict)
-    holdings: Holdings = field(default_factory=dict)
-    gate: dict[str, GateMemory] = field(default_factory=dict)
-    given: dict[str, Command] = field(default_factory=dict)
-    denied: dict[str, str] = field(default_factory=dict)
-    told: Told = field(default_factory=Told)
-    ticked: dict[str, float] = field(default_factory=dict)
-    plugin_state: dict[str, str] = field(default_factory=dict)
-    plugin_state_version: dict[str, int] = field(default_factory=dict)
+    room: RoomState = msgspec.field(default_factory=RoomState)
+    lives: Lives = msgspec.field(default_factory=dict)
+    holdings: Holdings = msgspec.field(default_factory=dict)
+    gate: dict[str, GateMemory] = msgspec.field(default_factory=dict)
+    given: dict[str, Command] = msgspec.field(default_factory=dict)
+    denied: dict[str, str] = msgspec.field(default_factory=dict)
+    told: Told = msgspec.field(default_factory=Told)
+    ticked: dict[str, float] = msgspec.field(default_factory=dict)
+    plugin_state: dict[str, str] = msgspec.field(default_factory=dict)
+    plugin_state_version: dict[str, int] = msgspec.field(default_factory=dict)
     wanted: tuple[WantedMachine, ...] = ()
     wanted_version: int = 0
     published: bool = False
     retry_at: float = 1e15
-    stances: Stances = field(default_factory=dict)
+    stances: Stances = msgspec.field(default_factory=dict)
     pause: Pause | None = None
     modes: tuple[str, ...] = ()
-    quarantined: dict[str, str] = field(default_factory=dict)
-    starts: Starts = field(default_factory=dict)
-    codes: Codes = field(default_factory=dict)
+    quarantined: dict[str, str] = msgspec.field(default_factory=dict)
+    starts: Starts = msgspec.field(default_factory=dict)
+    codes: Codes = msgspec.field(default_factory=dict)
     undecided: Undecided | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Frozen, frozen=True):
     """What one step asks of the world. Commands, writes and wanted wait until it is journaled."""
 
     decision: Decision | None = None

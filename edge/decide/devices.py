@@ -6,9 +6,8 @@ for a while, and still differs a moment later. Everything else is the driver's t
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from edge.contracts.base import Now, Value
+from edge.contracts.base import Frozen, Now, Value
 from edge.contracts.commands import Command, Proposal
 from edge.contracts.gating import GateMemory, GateRule, rule_of
 from edge.contracts.signals import Booted, DeviceReported, Signal, SourceChanged
@@ -23,8 +22,7 @@ ROUNDING = 0.02
 LIMIT = 1e9
 
 
-@dataclass(frozen=True, slots=True)
-class Stance:
+class Stance(Frozen, frozen=True):
     """How a device stands to the commanded `value`: monotonic instants since when it agrees, and
     since when it differs although it had settled; `source`: who said so."""
 

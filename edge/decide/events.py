@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
-from edge.contracts.base import Consent, Now, Value
+from edge.contracts.base import Consent, Frozen, Now, Value
 from edge.contracts.plugin import EventKind, PluginEvent
 from edge.contracts.signals import (
     ContactChanged,
@@ -31,8 +30,7 @@ _KINDS: Mapping[type, EventKind] = {
 """Signals that are events by themselves, whatever they changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Frozen, frozen=True):
     """What plugins were last told: a change of it is an event."""
 
     occupied: bool = False
@@ -42,8 +40,7 @@ class Told:
     consent: Consent = "all"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Frozen, frozen=True):
     """One event for one plugin."""
 
     plugin: str
@@ -102,8 +99,7 @@ def next_due(plugins: Mapping[str, PluginRules], ticked: Mapping[str, float]) ->
     )
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Frozen, frozen=True):
     """What plugins are shown besides the room itself."""
 
     situation: Situation

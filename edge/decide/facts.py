@@ -1,7 +1,8 @@
 """What the policy is told of the room at one instant, and of each actuator. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.contracts.commands import Command

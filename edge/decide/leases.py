@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.contracts.commands import Proposal
@@ -33,7 +32,7 @@ def rebased(state: CoreState, now: Now) -> CoreState:
         if proposal.priority == "schedule":
             held[key] = proposal
         elif proposal.priority == "manual" and 0 < left <= 24 * 3600:
-            held[key] = msgspec.structs.replace(proposal, until=now.mono + left)
+            held[key] = replace(proposal, until=now.mono + left)
     # Drivers started empty: whatever was given is given again.
     gate = {a: replace(m, changes=(now.mono,)) for a, m in state.gate.items()}
     paused = pause.rebased(state.pause, now)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from edge.contracts.base import Now
+from edge.contracts.base import Frozen, Now
 from edge.contracts.commands import PRIORITIES, SURE, Priority
 from edge.contracts.latest import latest
 from edge.contracts.signals import Booted, PluginAnswered, PluginFailed, Signal
@@ -28,8 +28,7 @@ def lost(sources: Mapping[str, SourceState]) -> frozenset[str]:
     return frozenset(name for name, source in sources.items() if source.health == "lost")
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Frozen, frozen=True):
     """What modes are told by. broken: why the policy cannot be read; quarantined: which plugins.
 
     lost: sources that do not answer.

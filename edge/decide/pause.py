@@ -5,9 +5,10 @@ until the pause lapses or is lifted. Safety acts, and what people set by hand.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
-from edge.contracts.base import Now
+from msgspec.structs import replace
+
+from edge.contracts.base import Frozen, Now
 from edge.contracts.commands import Command, Proposal, Verdict
 from edge.contracts.signals import OperatorAsked, Signal
 from edge.decide.arbiter import Holdings
@@ -18,8 +19,7 @@ PAUSE = "pause:"
 PAUSE_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Frozen, frozen=True):
     """Until when (monotonic and wall seconds), who asked, and the id of the row that says so."""
 
     until: float

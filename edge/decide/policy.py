@@ -7,6 +7,7 @@ from operator import attrgetter
 
 import cedarpy
 
+from edge.contracts.base import Frozen
 from edge.contracts.commands import SURE, Priority, Proposal, Verdict
 from edge.decide.policy_text import Parsed, PolicyError, parse
 
@@ -24,8 +25,7 @@ _TYPES: dict[Priority, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Frozen, frozen=True):
     """What a decision may depend on besides who, what and how much.
 
     template, cost_cents: the machine that the meeting's intent names, what it costs an hour.
@@ -66,7 +66,7 @@ class Policy:
         except PolicyError as error:
             self.broken = str(error)
             return
-        self._used = tuple(n for n in Context.__slots__ if n in self._parsed.attributes)
+        self._used = tuple(n for n in Context.__struct_fields__ if n in self._parsed.attributes)
         if self._used:
             self._facts = attrgetter(*self._used)
 

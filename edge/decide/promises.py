@@ -5,9 +5,10 @@ wants who outranks the schedule, and its device, if it says anything, has follow
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
-from edge.contracts.base import Now, Value, machine_key
+from msgspec.structs import replace
+
+from edge.contracts.base import Frozen, Now, Value, machine_key
 from edge.contracts.commands import Command
 from edge.contracts.decision import Promise
 from edge.decide.intents import Intent, Slo, choose
@@ -27,8 +28,7 @@ FOLLOWED = 2.0
 """Difference at which a device has followed: percent, or degrees."""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Frozen, frozen=True):
     """A start that is watched: wall seconds of it, and since when room and machine are ready.
 
     unready_at: since when the room that was ready is not; a device needs a moment to follow.
@@ -44,8 +44,7 @@ Starts = dict[str, Start]
 """Meeting.key -> its start, from WATCH_S before it until it was judged."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Frozen, frozen=True):
     """What promises are judged by."""
 
     room: RoomState

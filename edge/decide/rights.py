@@ -1,8 +1,10 @@
 """What the policy lets happen to meetings: end, give back, get a machine, enter it. Pure."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from edge.contracts.commands import Verdict
 from edge.contracts.signals import OperatorAsked, Signal, Woke
@@ -17,9 +19,9 @@ ASK, CONNECT = "ask_machine", "connect_machine"
 def allowed_rules(rules: MeetingRules, policy: Policy, room: str, context: Context) -> MeetingRules:
     """Return the booking rules without what the schedule may not do to a meeting now."""
     if rules.empty_end_s and not policy.may("schedule", SOURCE, END, room, context).allowed:
-        rules = replace(rules, empty_end_s=0.0)
+        rules = dataclasses.replace(rules, empty_end_s=0.0)
     if not policy.may("schedule", SOURCE, RELEASE, room, context).allowed:
-        rules = replace(rules, no_show_s=math.inf)
+        rules = dataclasses.replace(rules, no_show_s=math.inf)
     return rules
 
 

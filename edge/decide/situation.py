@@ -1,10 +1,9 @@
 """The situation: which meeting the room serves, with which intent, and when the next one comes."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from edge.contracts.base import Now
+from edge.contracts.base import Frozen, Now
 from edge.decide.intents import Intent, choice, choose
 from edge.fusion.state import RoomState
 from edge.meetings.life import LIVE, Life, Lives, current, upcoming
@@ -13,8 +12,7 @@ HORIZON_S = 36 * 3600.0
 """How long before its start a meeting's machine is asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Frozen, frozen=True):
     """meeting: whether one is served; started: its time has come.
 
     preparing: some of the room should already be as it wants. starts_in: seconds until it starts, 0

@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.contracts.commands import CalendarWrite, Command, Proposal, Verdict
-from edge.contracts.copies import replace
 from edge.contracts.decision import Decision, Promise
 from edge.contracts.signals import Booted, MotionChanged, PluginAnswered, Signal
 from edge.contracts.wire import WantedMachine, WantedMessage
@@ -155,7 +154,7 @@ class Core:
         """Return the machines of which policy and gate let the room want them."""
         share = self.settings.share_titles
         return tuple(
-            codes.with_code(machine if share else msgspec.structs.replace(machine, title=""), good)
+            codes.with_code(machine if share else replace(machine, title=""), good)
             for actuator, (machine, _) in sorted(wanted.items())
             if actuator in given
         )

@@ -2,8 +2,9 @@
 
 import math
 
+from msgspec.structs import replace
+
 from edge.contracts.base import Now
-from edge.contracts.copies import replace
 from edge.contracts.signals import (
     QUANTITY_RANGE,
     Booted,

@@ -1,14 +1,15 @@
 """RoomState: everything the room knows about itself at one instant."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from edge.contracts.base import Consent, Value
+import msgspec
+
+from edge.contracts.base import Consent, Frozen, Value
 from edge.contracts.signals import Health, Meeting
 from edge.contracts.wire import MachineReport
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Frozen, frozen=True):
     """A value, where it came from and the monotonic instant it was heard."""
 
     value: float
@@ -23,8 +24,7 @@ MOVING, CEASED, STILL = 1.0, 0.5, 0.0
 """What a motion sensor says: it sees motion, it did until `at`, it has not seen any."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Frozen, frozen=True):
     """What one source says of presence: log-odds (positive: somebody) and in words.
 
     kind: camera, voice, motion or air; sources of one kind are not independent of each other.
@@ -36,8 +36,7 @@ class Evidence:
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(Frozen, frozen=True):
     """Whether anybody is in the room.
 
     probability of presence; count: people seen (0 when no camera says); counted: whether a camera
@@ -58,8 +57,7 @@ class Presence:
     counted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SourceState:
+class SourceState(Frozen, frozen=True):
     """The health of one source and since when (wall seconds)."""
 
     health: Health
@@ -68,8 +66,7 @@ class SourceState:
     errors: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RoomState:
+class RoomState(Frozen, frozen=True):
     """The room at one instant. Mappings are replaced, never changed.
 
     contacts: source -> opening -> whether it is open, as long as the source can tell.
@@ -81,14 +78,14 @@ class RoomState:
     voice: Reading | None = None
     clipped: Reading | None = None
     estimate: Reading | None = None
-    motion: dict[str, Reading] = field(default_factory=dict)
-    readings: dict[str, Reading] = field(default_factory=dict)
-    contacts: dict[str, dict[str, bool]] = field(default_factory=dict)
-    sources: dict[str, SourceState] = field(default_factory=dict)
+    motion: dict[str, Reading] = msgspec.field(default_factory=dict)
+    readings: dict[str, Reading] = msgspec.field(default_factory=dict)
+    contacts: dict[str, dict[str, bool]] = msgspec.field(default_factory=dict)
+    sources: dict[str, SourceState] = msgspec.field(default_factory=dict)
     meetings: tuple[Meeting, ...] = ()
     calendar_at: float | None = None
     machines: tuple[MachineReport, ...] = ()
-    reported: dict[str, Value] = field(default_factory=dict)
+    reported: dict[str, Value] = msgspec.field(default_factory=dict)
     consent: Consent = "all"
     clock_trusted: bool = False
 

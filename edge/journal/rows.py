@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge.contracts.base import Now
+from edge.contracts.base import Frozen, Now
 from edge.journal.errors import JournalError
 
 KINDS = ("boot", "signal", "decision", "command", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Frozen, frozen=True):
     """What is to be remembered: kind is one of KINDS, `body` JSON, `id` the name others use.
 
     A row's place in the chain (`seq`) is given when it is appended.

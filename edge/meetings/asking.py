@@ -4,7 +4,7 @@ Where the evidence does not suffice, people at the panel are asked until `Life.a
 answer the meeting stays.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.fusion.ensemble import nobody

@@ -1,6 +1,6 @@
 """What the calendar says, taken into the lives: reads, and answers to invitations."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.contracts.signals import CalendarRead, Meeting

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from edge.contracts.base import Now
+from edge.contracts.base import Frozen, Now
 from edge.contracts.signals import Meeting, Signal
 from edge.fusion.state import RoomState
 
@@ -45,8 +45,7 @@ class MeetingRules:
     keep_s: float = 900.0
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Frozen, frozen=True):
     """What a transition asks of the calendar, with the reason people are told."""
 
     verb: Literal["accept", "decline", "check_in", "extend", "end", "release", "book"]
@@ -56,8 +55,7 @@ class Effect:
     id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Frozen, frozen=True):
     """One meeting instance. The calendar owns `meeting`; the journal owns the rest.
 
     end: the end the room holds it to (the calendar's, or the one asked for while the write is
@@ -96,8 +94,7 @@ Lives = dict[str, Life]
 """Meeting.key -> its life."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Frozen, frozen=True):
     """What a step rests on besides the lives. ident: of the signal's row; paused: nothing ends."""
 
     signal: Signal

@@ -1,6 +1,6 @@
 """What the calendar was asked and has not answered: refused writes, and writes lost on the way."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.contracts.signals import CalendarWritten

@@ -1,7 +1,8 @@
 """step(lives, signal, room, now): every meeting of the room, one instant further. Pure."""
 
 import math
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.contracts.signals import Booted, CalendarRead, CalendarWritten, OperatorAsked

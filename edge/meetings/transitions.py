@@ -1,6 +1,6 @@
 """One meeting's transition: (life, room, now) -> life and what it asks. Pure, level-triggered."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edge.contracts.base import Now
 from edge.fusion.state import Presence

@@ -1,6 +1,6 @@
 """What people ask for at the panel: check in, extend, end, book, a machine."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from edge.contracts.signals import Meeting, OperatorAsked
 from edge.meetings.asking import keep

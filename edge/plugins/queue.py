@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from edge.contracts.base import Frozen
 from edge.contracts.plugin import PluginEvent
 
 EDGES = 8192
@@ -11,8 +12,7 @@ BATCH = 128
 """Events handed to one call: its input stays far below the plugin's memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class PluginCall:
+class PluginCall(Frozen, frozen=True):
     """A request to call `plugin`. now: wall seconds; seed: the only chance the plugin gets."""
 
     plugin: str

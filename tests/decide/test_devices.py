@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from edge.contracts.commands import PluginCommand
 from edge.contracts.gating import GateRule, rule_of
@@ -228,7 +229,7 @@ def test_safety_is_not_overruled_at_the_device():
 
     room = Room()
     fire = Proposal("light.main", 100, 1e9, "safety:fire", "safety", "c")
-    room.state = replace(room.state, holdings=hold(room.state.holdings, [fire]))
+    room.state = structs.replace(room.state, holdings=hold(room.state.holdings, [fire]))
     room.say(Woke())
     room.say(said(100))
     room.wait(SETTLE_S)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import msgspec
+from msgspec import structs
 
 from edge.contracts.plugin import PluginEvent
 from edge.contracts.signals import (
@@ -90,7 +91,7 @@ def test_sun_and_hour_are_told_only_by_a_clock_that_can_be_trusted():
     room.wait(21)
     event = heard(room, NodeReading("node:desk", "co2", 700))
     assert (event.sun_elevation, event.local_hour, event.weekday) == (-8.5, 22.45, 3)
-    view = replace(room.now, trusted=False)
+    view = structs.replace(room.now, trusted=False)
     _, outcome = room.core.step(room.state, NodeReading("node:desk", "co2", 800), "x", view)
     blind = outcome.calls[0].event
     assert (blind.sun_elevation, blind.local_hour, blind.weekday) == (None, -1, -1)

@@ -1,8 +1,7 @@
 """No automatism darkens a room that looks occupied, unless evidence agrees; people may."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from edge.contracts.commands import Command, PluginCommand, Proposal
 from edge.contracts.signals import OperatorAsked, PeopleCounted, PluginAnswered, SoundMeasured
@@ -130,4 +129,4 @@ def test_a_paused_room_keeps_its_meeting():
             house.say(OperatorAsked("panel", "pause", seconds=1000.0))
         house.wait(300, gone)
         assert house.state.lives["m1/"].phase == phase
-    assert replace(house.state, pause=None) == house.state
+    assert structs.replace(house.state, pause=None) == house.state

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from edge.contracts.commands import PRIORITIES, PluginCommand, Proposal
 from edge.contracts.signals import (
@@ -127,7 +128,7 @@ def test_who_acts_in_a_mode(mode, priority):
         room.say(OperatorAsked("panel", "set", actuator="light.main", value=33))
     elif priority == "safety":
         fire = Proposal("light.main", 33, 1e9, "safety:fire", "safety", "c")
-        room.state = replace(room.state, holdings=hold(room.state.holdings, [fire]))
+        room.state = structs.replace(room.state, holdings=hold(room.state.holdings, [fire]))
         room.say(Woke())
     else:
         room.core = replace(room.core, settings=replace(SETTINGS, fallbacks={"light.main": 33}))

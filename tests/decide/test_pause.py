@@ -1,8 +1,7 @@
 """Paused automation: what is stays, plugins and schedule wait, people and safety go on."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from edge.contracts.commands import PluginCommand, Proposal
 from edge.contracts.signals import OperatorAsked, PeopleCounted, PluginAnswered, SourceChanged, Woke
@@ -89,7 +88,7 @@ def test_people_set_and_give_back_while_it_is_paused():
 def test_safety_goes_on():
     room = paused()
     fire = Proposal("light.main", 100, room.mono + 60, "safety:fire", "safety", "c")
-    room.state = replace(room.state, holdings=hold(room.state.holdings, [fire]))
+    room.state = structs.replace(room.state, holdings=hold(room.state.holdings, [fire]))
     room.say(Woke())
     assert room.last("light.main") == 100
     room.wait(61)
@@ -156,7 +155,7 @@ def test_a_room_is_paused_before_anything_was_given():
     from edge.decide.core import CoreState
 
     room = Room(SETTINGS, state=CoreState())
-    fresh = replace(room.state, given={})
+    fresh = structs.replace(room.state, given={})
     room.state = fresh
     room.say(pause(60.0))
     room.say(dim(20.0))

@@ -1,9 +1,9 @@
 """Cedar policy: who may, which rule says so, and what survives a broken text."""
 
 import math
-from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from edge.contracts.commands import PRIORITIES, Proposal
 from edge.decide.policy import Context, Policy, actuator_class
@@ -26,7 +26,7 @@ def ask(policy, source, value, actuator="light.main", priority=None, **context):
     kinds = {"plugin": "plugin", "person": "manual", "schedule": "schedule", "safety": "safety"}
     priority = priority or kinds[source.split(":")[0]]
     proposal = Proposal(actuator, value, 9.0, source, priority, "c")
-    return policy.decide(proposal, replace(CONTEXT, **context))
+    return policy.decide(proposal, structs.replace(CONTEXT, **context))
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_what_may_happen_to_the_room_is_asked_by_its_action():
     for _ in range(2):
         verdict = policy.may("manual", "person:panel", "end_meeting", "aurora", CONTEXT)
         assert (verdict.allowed, verdict.rule, verdict.actuator) == (True, "e", "room/aurora")
-        idle = replace(CONTEXT, active=False)
+        idle = structs.replace(CONTEXT, active=False)
         assert not policy.may("manual", "person:panel", "end_meeting", "aurora", idle).allowed
         assert not policy.may("manual", "person:panel", "release_room", "aurora", CONTEXT).allowed
         assert not policy.may("manual", "person:panel", "end_meeting", "other", CONTEXT).allowed

@@ -89,7 +89,8 @@ def test_a_motion_that_plugins_hear_of_is_decided_with_their_answer(loop, notes)
     until(lambda: loop.state.undecided is None)
     decided = [ident for kind, ident, _, _ in notes.rows if kind == "decision"]
     signals = [ident for kind, ident, _, _ in notes.rows if kind == "signal"]
-    assert decided[-1] == f"{signals[-1]}.d" and f"{signals[-2]}.d" not in decided
+    assert decided[-1] == f"{signals[-1]}.d"
+    assert f"{signals[-2]}.d" not in decided
     assert [type(s) for s in notes.signals()] == [Booted, MotionChanged, PluginAnswered]
 
 

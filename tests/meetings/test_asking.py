@@ -1,17 +1,16 @@
 """Emptiness ends or releases a meeting when evidence agrees or a person says so; else it stays."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from edge.contracts.signals import Booted
 from edge.fusion.state import Evidence
 from edge.meetings.asking import keep
 from tests.meetings.diary import EMPTY, HERE, SILENT, UNKNOWN, UNSEEN, at_phase
 
-ALONE = replace(EMPTY, evidence=(UNSEEN,))
+ALONE = structs.replace(EMPTY, evidence=(UNSEEN,))
 AIR = Evidence("occupancy", 0.9, "air and light suggest 90%", "air")
-DISPUTED = replace(EMPTY, evidence=(UNSEEN, SILENT, AIR))
+DISPUTED = structs.replace(EMPTY, evidence=(UNSEEN, SILENT, AIR))
 
 PHASES = {
     # phase: (rules, when nobody has been there long enough, phase and verb it would come to)

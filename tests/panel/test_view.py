@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from edge.contracts.base import Now
 from edge.contracts.signals import ClockChecked, OperatorAsked, SourceChanged
@@ -223,7 +224,7 @@ def test_every_mode_has_a_line_on_the_panel(door: Door, mode: str) -> None:
         door.say(own[mode])
         assert seen(door).notices
         return
-    state = replace(door.loop.state, modes=(mode,))
+    state = structs.replace(door.loop.state, modes=(mode,))
     now = Now(door.wall, door.mono, True)
     for language in LANGUAGES:
         shown = view(state, door.settings, OPTIONS, load(language), [], now)
