@@ -113,7 +113,7 @@ class Appliance:
         )
         self.plugins = PluginHost(
             self._found.runnable,
-            self._offer,
+            self._answer,
             enabled=config.plugins.enabled,
             cache=self._found.cache,
             shelf=self._found.shelf,
@@ -281,6 +281,11 @@ class Appliance:
 
     def _offer(self, signal: Signal) -> None:
         self.loop.offer(signal)
+
+    def _answer(self, signal: Signal) -> None:
+        """Take what a plugin brings through its step, and make it durable, on its own thread."""
+        with self.journal.writing():
+            self.loop.offer(signal)
 
     def _gathering(self) -> AbstractContextManager[None]:
         return self.loop.gathering()

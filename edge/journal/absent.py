@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import structlog
@@ -51,6 +52,10 @@ class AbsentJournal:
     ) -> int:
         """Lose the rows; what hangs on them is never released."""
         return 0
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Do nothing at the end: nothing is written."""
+        return nullcontext()
 
     def snapshot(self, _seq: int, _body: bytes) -> None:
         """Lose the snapshot."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,17 @@ class _Entry:
     snapshot: tuple[int, bytes] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What one commit writes: the oldest entries held, and a cursor that moved."""
+
+    entries: tuple[_Entry, ...]
+    cursor: int | None
+
+
 class Journal:
-    """The append-only journal of one room; its thread "journal" is the only writer.
+    """The append-only journal of one room, written by its thread "journal", or where it was asked
+    for (`writing`): one group at a time, in the order of appending.
 
     on_error hears once when rows cannot be made durable, and why; nothing is released meanwhile;
     on_well hears when they can again.
@@ -93,8 +103,15 @@ class Journal:
         self._stopping = False
         self._hurry = False
         self._told = False
+        self._here: dict[int, bool] = {}
+        """Threads that write what they append, and whether something of theirs is urgent."""
+        self._group: _Group | None = None
+        """What could not be written yet: to be tried again, the same."""
         self._listeners: tuple[Callable[[], None], ...] = ()
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed, self._emptied = threading.Condition(lock), threading.Condition(lock)
+        self._turn = threading.Lock()
+        """Held by whoever writes; taken before the lock of the above, never inside it."""
         self._backoff = Backoff(first=0.1, cap=5.0)
         self._thread = threading.Thread(target=self._run, name="journal", daemon=False)
 
@@ -105,7 +122,7 @@ class Journal:
     ) -> int:
         """Take rows without blocking; return the last one's seq, or 0 when memory is full.
 
-        `release` is called on the journal's thread once the rows are durable; never when they are
+        `release` is called on the writing thread once the rows are durable; never when they are
         lost, which is counted and told by a "note" row as soon as there is room again. Rows with a
         release are written at once, others within LINGER_S, or when `more` are about to follow
         from them, with those, within IDLE_S.
@@ -123,6 +140,32 @@ class Journal:
                 rows, self._lost = (lost_note(rows[0], self._lost), *rows), 0
             return self._hold(_Entry(tuple(rows), release, size, self._mono()), more)
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make durable at the end, here, what this thread appends inside and somebody waits for.
+
+        To wake the journal's thread costs as much as to hand the rows to the disk. For a thread
+        that may wait for a disk, and that holds no lock which a release needs.
+        """
+        this = threading.get_ident()
+        self._here[this] = False
+        try:
+            yield
+        finally:
+            if self._here.pop(this):
+                self._write_here()
+
+    def _write_here(self) -> None:
+        if not self._stopping and self._turn.acquire(blocking=False):
+            try:
+                if self._write_next() and not self._hurry:
+                    return
+            finally:
+                self._turn.release()
+        with self._changed:
+            self._hurry = self._told = True
+            self._changed.notify_all()
+
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
         with self._changed:
@@ -137,8 +180,10 @@ class Journal:
                 self._tell(f"{self.path}: the disk has not answered for {waits:.0f} s: check it")
 
     def _hold(self, entry: _Entry, more: bool = False) -> int:
-        urgent = entry.release is not None
-        if urgent or not (more or self._told):
+        urgent, this = entry.release is not None, threading.get_ident()
+        if urgent and this in self._here:
+            self._here[this] = True
+        elif urgent or not (more or self._told):
             # To wake a thread costs more than all the rest of this.
             self._told = True
             self._hurry = self._hurry or urgent
@@ -150,7 +195,7 @@ class Journal:
         return self._appended
 
     def when_committed(self, listener: Callable[[], None]) -> None:
-        """Call `listener` on the journal's thread after each commit of rows; it may not block."""
+        """Call `listener` on the writing thread after each commit of rows; it may not block."""
         self._listeners = (*self._listeners, listener)
 
     @property
@@ -197,7 +242,7 @@ class Journal:
         with self._changed:
             self._hurry = bool(self._entries)
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._entries, timeout)
+            return self._emptied.wait_for(lambda: not self._entries, timeout)
 
     def start(self) -> None:
         """Start the journal's thread."""
@@ -213,8 +258,8 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, unless the thread still hangs in a commit."""
-        if self._thread.is_alive():
+        """Let go of the file, unless somebody still hangs in a commit."""
+        if self._thread.is_alive() or not self._turn.acquire(blocking=False):
             return
         self._reader.close()
         self._store.close()
@@ -223,21 +268,17 @@ class Journal:
 
     def _run(self) -> None:
         give_up = math.inf
-        while True:
-            entries, cursor = self._wait_for_work()
-            if not entries and cursor is None:
-                return
-            # The same group until it is durable: whether a failed commit held can then be told.
-            while not self._write(entries, cursor):
+        while self._wait_for_work():
+            while not self._write_in_turn():
                 if self._stopping:
                     give_up = min(give_up, time.monotonic() + STOP_S)
                 if not self._retry_later(give_up):
                     ROWS.labels("lost").inc(self._rows_held)
                     self._tell(f"{self._rows_held} rows are lost: the process ended before them")
                     return
-            self._finish(entries)
 
-    def _wait_for_work(self) -> tuple[list[_Entry], int | None]:
+    def _wait_for_work(self) -> bool:
+        """Return once there may be something to write; False: to end."""
         with self._changed:
             while not self._entries and not self._stopping:
                 before = self._cursor_moved
@@ -245,6 +286,27 @@ class Journal:
                 if before:
                     break
             self._linger()
+            return bool(self._entries) or self._cursor_moved or not self._stopping
+
+    def _write_in_turn(self) -> bool:
+        with self._turn:
+            return self._write_next()
+
+    # What whoever writes does, in its turn.
+
+    def _write_next(self) -> bool:
+        """Write the next group and release it; False when it could not be written."""
+        # The same group until it is durable: whether a failed commit held can then be told.
+        group = self._group = self._group or self._gather()
+        if group.entries or group.cursor is not None:
+            if not self._write(group):
+                return False
+            self._finish(group.entries)
+        self._group = None
+        return True
+
+    def _gather(self) -> _Group:
+        with self._changed:
             self._told = False
             entries: list[_Entry] = []
             rows = 0
@@ -256,7 +318,7 @@ class Journal:
             self._hurry = len(entries) < len(self._entries)
             cursor = self._cursor if self._cursor_moved else None
             self._cursor_moved = False
-            return entries, cursor
+            return _Group(tuple(entries), cursor)
 
     def _linger(self) -> None:
         """Wait until somebody waits for the rows held, or LINGER_S at most."""
@@ -267,10 +329,10 @@ class Journal:
                 return
             self._changed.wait(left)
 
-    def _write(self, entries: list[_Entry], cursor: int | None) -> bool:
-        snapshots = [entry.snapshot for entry in entries if entry.snapshot is not None]
-        rows = [row for entry in entries for row in entry.rows]
-        batch = Batch(rows, cursor, snapshots[-1] if snapshots else None)
+    def _write(self, group: _Group) -> bool:
+        snapshots = [entry.snapshot for entry in group.entries if entry.snapshot is not None]
+        rows = [row for entry in group.entries for row in entry.rows]
+        batch = Batch(rows, group.cursor, snapshots[-1] if snapshots else None)
         try:
             if not (self._failing and self._reached_disk(len(rows))):
                 with COMMITS.time():
@@ -299,7 +361,7 @@ class Journal:
             raise JournalError(f"somebody else wrote row {head.seq}")
         return False
 
-    def _finish(self, entries: list[_Entry]) -> None:
+    def _finish(self, entries: Sequence[_Entry]) -> None:
         rows = 0
         for entry in entries:
             rows += len(entry.rows)
@@ -312,7 +374,7 @@ class Journal:
                 self._bytes_held -= entry.size
             self._rows_held -= rows
             WAITING.set(self._rows_held)
-            self._changed.notify_all()
+            self._emptied.notify_all()
         if rows:
             for listener in self._listeners:
                 _call(listener)
