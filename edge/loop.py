@@ -38,7 +38,7 @@ from edge.inbox import CROWD, Inbox
 log = structlog.get_logger()
 STEPS = Histogram(
     "roomkeeper_step_seconds",
-    "One signal through every pure part",
+    "One signal through every pure part, to its decision",
     buckets=(0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05),
 )
 SIGNALS = Counter("roomkeeper_signals", "Signals the loop took", ["kind"])
@@ -50,7 +50,7 @@ REST_S = ANSWER_S
 """How long the loop's thread rests at most: nobody wakes it for an answer that does not come."""
 FAILED_S = 1.0
 STOP_S = 1.0
-TOGETHER = 32
+TOGETHER = 64
 """Edges of motion that a decision is made for at most, where a crowd of them waits."""
 STEPS_IN_A_ROW = 64
 """Steps taken at one go at most: plugins wait for their end, and who offers has work of its own."""
@@ -224,7 +224,10 @@ class Loop:
         while taken < limit and not (taken and self._wanted) and self._take():
             taken += 1
         if self._calls:
-            self._guarded("calls", self._hand_on)
+            try:
+                self._hand_on()
+            except Exception:
+                self._failed("calls")
         return taken
 
     def _take(self) -> bool:
@@ -248,16 +251,16 @@ class Loop:
 
     def _step(self, signal: Signal) -> None:
         self._soonest = TICK_S
-        self._guarded(type(signal).__name__, lambda: self.handle(signal, self._clock()))
-
-    def _guarded(self, what: str, do: Callable[[], object]) -> None:
         try:
-            do()
+            self.handle(signal, self._clock())
         except Exception:
             # A defect in a pure part costs this one signal, never the room.
-            FAILED.labels(what).inc()
-            log.exception("step failed", signal=what)
-            self._soonest = FAILED_S
+            self._failed(type(signal).__name__)
+
+    def _failed(self, what: str) -> None:
+        FAILED.labels(what).inc()
+        log.exception("step failed", signal=what)
+        self._soonest = FAILED_S
 
     def _due(self, now: Now, soonest: float) -> float:
         try:
@@ -280,7 +283,8 @@ class Loop:
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
         began = perf_counter()
         self.state, outcome = self.core.step(self.state, signal, ident, now)
-        STEPS.observe(perf_counter() - began)
+        if self.state.undecided is None:
+            STEPS.observe(perf_counter() - began)
         _counted(type(signal)).inc()
         rows = [("signal", ident, now, body)]
         if outcome.decision is not None:
