@@ -227,7 +227,7 @@ class Loop:
             try:
                 self._hand_on()
             except Exception:
-                self._failed("calls")
+                log.exception("step failed", signal=self._failed("calls"))
         return taken
 
     def _take(self) -> bool:
@@ -255,12 +255,13 @@ class Loop:
             self.handle(signal, self._clock())
         except Exception:
             # A defect in a pure part costs this one signal, never the room.
-            self._failed(type(signal).__name__)
+            log.exception("step failed", signal=self._failed(type(signal).__name__))
 
-    def _failed(self, what: str) -> None:
+    def _failed(self, what: str) -> str:
+        """Count a defect, and leave it time; return what it cost."""
         FAILED.labels(what).inc()
-        log.exception("step failed", signal=what)
         self._soonest = FAILED_S
+        return what
 
     def _due(self, now: Now, soonest: float) -> float:
         try:
