@@ -25,6 +25,8 @@ class Answers:
     sent: int = 0
     failed: int = 0
     processor_s: float = 0.0
+    end: int = 0
+    """The last row of the journal that was looked at."""
 
     @property
     def rate(self) -> float:
@@ -39,14 +41,20 @@ class Answers:
         return cls(len(times), count - len(times), doubled, seconds, sent)
 
     @classmethod
-    def in_journal(cls, path: Path, count: int, began: float, quiet_s: float) -> "Answers":
-        """Wait for the journal to answer `count` edges, or to be quiet; return the counts."""
-        ended = _wait(path, count, quiet_s)
+    def in_journal(
+        cls, path: Path, count: int, began: float, quiet_s: float, after: int = 0
+    ) -> "Answers":
+        """Wait for the journal to answer `count` edges behind row `after`; return the counts.
+
+        It is waited for until the journal is quiet.
+        """
+        ended, end = _wait(path, count, quiet_s, after), after
         edges: dict[str, list[tuple[str, bool]]] = defaultdict(list)
         answers: Counter[str] = Counter()
         failed: set[str] = set()
         with open_reader(path) as reader:
-            for row in reader.read(0):
+            for row in reader.read(after):
+                end = row.seq
                 if row.kind != "signal" or row.body is None:
                     continue
                 signal = decode_signal(row.body)
@@ -66,20 +74,23 @@ class Answers:
         doubled = sum(1 for ident in known if answers[ident] > 1) + max(0, len(known) - count)
         told = sum(1 for ident in known if ident in failed)
         lost = count - answered
-        return cls(answered - told, lost, doubled, ended - began, failed=told)
+        return cls(answered - told, lost, doubled, ended - began, failed=told, end=end)
 
 
-def _wait(path: Path, count: int, quiet_s: float) -> float:
-    """Return when the last answer was seen durable."""
-    after, found, seen_at = 0, 0, time.monotonic()
+def _wait(path: Path, count: int, quiet_s: float, after: int) -> float:
+    """Return when the last answer to an edge was seen durable."""
+    edges: set[str] = set()
+    found, seen_at = 0, time.monotonic()
     while found < count and time.monotonic() - seen_at < quiet_s:
         with open_reader(path) as reader:
             for row in reader.read(after):
-                after = row.seq
-                if row.body is not None and row.body.startswith(b'{"type":"plugin'):
-                    signal = decode_signal(row.body)
+                after, body = row.seq, row.body or b""
+                if body.startswith(b'{"type":"motion'):
+                    edges.add(row.id)
+                elif body.startswith(b'{"type":"plugin'):
+                    signal = decode_signal(body)
                     assert isinstance(signal, PluginAnswered | PluginFailed)
-                    found += len(signal.events)
+                    found += len(edges.intersection(signal.events))
                     seen_at = time.monotonic()
         time.sleep(0.02)
     return seen_at
