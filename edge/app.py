@@ -266,7 +266,7 @@ class Appliance:
         more: bool,
     ) -> None:
         seq = self.journal.append([Row(*row) for row in rows], release, more=more)
-        self._since_snapshot += 1
+        self._since_snapshot += len(rows)
         if self._since_snapshot >= SNAPSHOT_EVERY and seq:
             self._since_snapshot = 0
             self.journal.snapshot(seq, msgspec.json.encode(self.loop.state))

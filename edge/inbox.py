@@ -72,11 +72,10 @@ class Inbox:
                 self._changed.notify_all()
 
     def followed_by(self, kind: type) -> bool:
-        """Return whether an edge of that kind is the next to be taken."""
-        with self._changed:
-            return bool(
-                self._edges and self._in_a_row < EDGES_IN_A_ROW and isinstance(self._edges[0], kind)
-            )
+        """Return whether an edge of that kind is the next to be taken; for who takes, alone."""
+        # Without the lock: others only append.
+        follows = self._edges and self._in_a_row < EDGES_IN_A_ROW
+        return bool(follows and isinstance(self._edges[0], kind))
 
     @property
     def edges(self) -> int:

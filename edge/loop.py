@@ -118,6 +118,8 @@ class Loop:
         self._turn = threading.Lock()
         """Held by whoever takes a step: the state has one owner at a time."""
         self._gathering: set[int] = set()
+        self._rows: list[tuple[str, str, Now, bytes]] = []
+        """What was only heard in this go: kept together with what follows from it."""
         self._calls: list[Call] = []
         """What plugins are still to hear of the steps of this go, the last at `_called_at`."""
         self._called_at = clock()
@@ -223,11 +225,13 @@ class Loop:
         taken = 0
         while taken < limit and not (taken and self._wanted) and self._take():
             taken += 1
-        if self._calls:
-            try:
+        try:
+            if self._rows:
+                self._keep(None, more=True)
+            if self._calls:
                 self._hand_on()
-            except Exception:
-                log.exception("step failed", signal=self._failed("calls"))
+        except Exception:
+            log.exception("step failed", signal=self._failed("calls"))
         return taken
 
     def _take(self) -> bool:
@@ -291,7 +295,10 @@ class Loop:
         if outcome.decision is not None:
             DECISIONS.inc()
             rows.append(("decision", f"{ident}.d", now, encode_decision(outcome.decision)))
-        self._ports.record(rows, self._handout.promise(outcome), bool(outcome.calls))
+        release = self._handout.promise(outcome)
+        self._rows += rows
+        if outcome.decision is not None or release is not None or not self._inbox.edges:
+            self._keep(release, bool(outcome.calls))
         if not self.state.room.journaled:
             self._handout.hurry()
         self._calls += outcome.calls
@@ -301,6 +308,10 @@ class Loop:
             self._hand_on()
         self._ports.watch(signal, outcome.decision, self.state)
         return outcome
+
+    def _keep(self, release: Callable[[], None] | None, more: bool) -> None:
+        rows, self._rows = self._rows, []
+        self._ports.record(rows, release, more)
 
     def _hand_on(self) -> None:
         calls, self._calls = self._calls, []

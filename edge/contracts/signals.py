@@ -244,13 +244,11 @@ Level = PeopleCounted | SoundMeasured | NodeReading | OccupancyEstimated
 
 def level_slot(signal: Signal) -> str | None:
     """Return the slot a level overwrites, or None for an edge."""
-    match signal:
-        case NodeReading():
-            return f"{signal.source}/{signal.quantity}"
-        case PeopleCounted() | SoundMeasured() | OccupancyEstimated():
-            return signal.source
-        case _:
-            return None
+    if not isinstance(signal, Level):
+        return None
+    return (
+        f"{signal.source}/{signal.quantity}" if isinstance(signal, NodeReading) else signal.source
+    )
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

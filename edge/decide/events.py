@@ -110,17 +110,17 @@ class View(Frozen, frozen=True):
 
 def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) -> PluginEvent:
     """Return the room as plugins see it; what is too old to be believed is left out."""
-    situation, mono = view.situation, view.now.mono
+    situation, presence, mono = view.situation, room.presence, view.now.mono
     above = sky(view.place, view.now.wall)
     timed = view.now.trusted and room.clock_trusted
     heard_s = view.fusion.voice_stale_s
     return PluginEvent(
         id=ident,
         kind=kind or "tick",
-        occupied=room.presence.occupied,
-        probability=room.presence.probability,
-        count=room.presence.count,
-        counted=room.presence.counted,
+        occupied=presence.occupied,
+        probability=presence.probability,
+        count=presence.count,
+        counted=presence.counted,
         consent=room.consent,
         meeting=situation.meeting,
         started=situation.started,
@@ -136,7 +136,7 @@ def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) ->
             if fresh(reading, READING_STALE_S, mono) is not None
         },
         reported=dict(room.reported),
-        contacts=_contacts(room),
+        contacts=_contacts(room) if room.contacts else {},
         sound_db=_value(room.level, heard_s, mono),
         voice=_value(room.voice, heard_s, mono),
         clipped=_value(room.clipped, heard_s, mono),
@@ -165,5 +165,4 @@ def _contacts(room: RoomState) -> dict[str, bool]:
 
 
 def _value(reading: Reading | None, limit: float, mono: float) -> float | None:
-    heard = fresh(reading, limit, mono)
-    return None if heard is None else heard.value
+    return None if reading is None or mono >= reading.at + limit else reading.value
