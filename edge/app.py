@@ -284,8 +284,7 @@ class Appliance:
 
     def _answer(self, signal: Signal) -> None:
         """Take what a plugin brings through its step, and make it durable, on its own thread."""
-        with self.journal.writing():
-            self.loop.offer(signal)
+        self.loop.offer(signal, self.journal.writing())
 
     def _gathering(self) -> AbstractContextManager[None]:
         return self.loop.gathering()

@@ -7,7 +7,7 @@ while it rests takes the step in its place: one at a time, in the inbox's order.
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from time import perf_counter
@@ -45,6 +45,7 @@ SIGNALS = Counter("roomkeeper_signals", "Signals the loop took", ["kind"])
 FAILED = Counter("roomkeeper_steps_failed", "Signals that a defect cost", ["kind"])
 DECISIONS = Counter("roomkeeper_decisions", "Steps that changed anything")
 
+IN_NOTHING = nullcontext()
 IDLE_S = 30.0
 REST_S = ANSWER_S
 """How long the loop's thread rests at most: nobody wakes it for an answer that does not come."""
@@ -143,18 +144,18 @@ class Loop:
         if self._turn.acquire(timeout=STOP_S):
             self._turn.release()
 
-    def offer(self, signal: Signal) -> None:
-        """Post a signal and, if the loop rests, take its step here and now.
+    def offer(self, signal: Signal, around: AbstractContextManager[None] = IN_NOTHING) -> None:
+        """Post a signal and, if the loop rests, take its step here and now, inside `around`.
 
         To wake the loop's thread costs as much as the step. Call it without a lock that a port,
-        or whoever a port waits for, needs.
+        or whoever a port waits for, needs. `around` ends when others may take their step again.
         """
         if not self._running:
             self._inbox.post(signal)
             return
         self._inbox.post(signal, wake=False)
         if threading.get_ident() not in self._gathering:
-            self._serve()
+            self._serve(around)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
@@ -170,19 +171,22 @@ class Loop:
             if self._inbox.edges >= CROWD:
                 self._inbox.wait_for_room(CROWD_S)
 
-    def _serve(self) -> None:
+    def _serve(self, around: AbstractContextManager[None] = IN_NOTHING) -> None:
         """Take what waits here and now, unless somebody is at it."""
-        left, early = STEPS_IN_A_ROW, False
-        # Whoever is at it looks once more behind us; who waits for its turn goes first.
-        while (
-            left and self._inbox.edges and not self._wanted and self._turn.acquire(blocking=False)
-        ):
-            try:
-                left -= self._go(left)
-                early = self._early()
-            finally:
-                self._turn.release()
-        if early or not left:
+        left = STEPS_IN_A_ROW
+        with around:
+            # Whoever is at it looks once more behind us; who waits for its turn goes first.
+            while (
+                left
+                and self._inbox.edges
+                and not self._wanted
+                and self._turn.acquire(blocking=False)
+            ):
+                try:
+                    left -= self._go(left)
+                finally:
+                    self._turn.release()
+        if not left or (left < STEPS_IN_A_ROW and self._early()):
             self._inbox.wake()
 
     def _early(self) -> bool:

@@ -299,9 +299,12 @@ class Journal:
         # The same group until it is durable: whether a failed commit held can then be told.
         group = self._group = self._group or self._gather()
         if group.entries or group.cursor is not None:
+            began = time.perf_counter()
             if not self._write(group):
                 return False
+            took = time.perf_counter() - began
             self._finish(group.entries)
+            COMMITS.observe(took)
         self._group = None
         return True
 
@@ -335,8 +338,7 @@ class Journal:
         batch = Batch(rows, group.cursor, snapshots[-1] if snapshots else None)
         try:
             if not (self._failing and self._reached_disk(len(rows))):
-                with COMMITS.time():
-                    self._durable = self._store.commit(batch, self._durable)
+                self._durable = self._store.commit(batch, self._durable)
         except (sqlite3.Error, OSError, JournalError) as error:
             FAILED.inc()
             if not self._failing:

@@ -49,6 +49,8 @@ class Guest:
         self._exports = {name: self._export(name) for name in ("describe", "handle")}
         self.export_at = {name: ffi.address(index) for name, index in self._exports.items()}
         self._ready: Instance | None = None
+        self._used: Instance | None = None
+        """What the last call leaves behind: to free it takes time that somebody waits for."""
 
     def compiled(self) -> bytes:
         """Return the machine code, for `Sandbox.load` of this version of wasmtime alone."""
@@ -62,10 +64,11 @@ class Guest:
 
     def call(self, export: str, text: str | None) -> str:
         """Call an export; GuestError says what stopped it, and its instance is gone then."""
+        self._free()
         instance, self._ready = self._ready or Instance(self), None
         if self.limits.instance == "fresh":
-            with instance:
-                return instance.call(export, text)
+            self._used = instance
+            return instance.call(export, text)
         try:
             answer = instance.call(export, text)
         except BaseException:
@@ -76,6 +79,7 @@ class Guest:
 
     def prepare(self) -> None:
         """Make the next call's instance while nobody waits; what stops it, that call will say."""
+        self._free()
         if self._ready is not None and self._ready.worn:
             self.close()
         if self._ready is None:
@@ -83,8 +87,14 @@ class Guest:
                 self._ready = Instance(self)
 
     def close(self) -> None:
-        """Free the instance that is kept; calling it again does nothing."""
+        """Free the instances that are kept; calling it again does nothing."""
+        self._free()
         instance, self._ready = self._ready, None
+        if instance is not None:
+            instance.close()
+
+    def _free(self) -> None:
+        instance, self._used = self._used, None
         if instance is not None:
             instance.close()
 
