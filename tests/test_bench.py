@@ -42,3 +42,17 @@ def test_some_modules_measured_again_leave_the_rows_of_the_others():
     assert rows[1:] == ["| x | 4 | s |  |  | `a` |", "| y | 2 | s |  |  | `b` |"]
     assert document.count("The rows of `a` are of another run, load 4.") == 1
     assert "load 3" not in document
+
+
+def test_what_is_measured_again_is_told_of_once_whatever_it_was_measured_with():
+    rows = [Figure(f"`{name}`", name, 1, "s") for name in "abc"]
+    document = put("text\n", table(rows))
+    document = again(document, ["a", "b"], rows[:2], "load 1")
+    document = again(document, ["b", "c"], rows[1:], "load 2")
+    told = [line for line in document.splitlines() if line.startswith("The rows of")]
+    assert told == [
+        "The rows of `a` are of another run, load 1.",
+        "The rows of `b`, `c` are of another run, load 2.",
+    ]
+    document = again(document, ["a"], rows[:1], "load 3")
+    assert "load 1" not in document

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DOCUMENT = ROOT / "BENCHMARKS.md"
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+ROWS_OF = "The rows of "
 LIMIT_S = 900.0
 
 
@@ -113,13 +114,22 @@ def again(document: str, names: Sequence[str], found: Sequence[Figure], load: st
     """Return `document` with these modules' rows measured anew, the others as they were."""
     old = document.partition(BEGIN)[2].partition(END)[0].strip().splitlines()
     start = next(number for number, line in enumerate(old) if line.startswith("| figure |"))
-    named = ", ".join(f"`{name}`" for name in names)
-    about = [x for x in old[:start] if x and not x.startswith(f"The rows of {named} ")]
+    about = [left for line in old[:start] if (left := _without(line, names))]
     ends = tuple(f"| `{name}` |" for name in names)
     kept = [line for line in old[start + 2 :] if not line.endswith(ends)]
     rows = sorted([*kept, *(figure.row() for figure in found)], key=lambda row: row.split("|")[-2])
-    note = f"The rows of {named} are of another run, {load}."
+    named = ", ".join(f"`{name}`" for name in names)
+    note = f"{ROWS_OF}{named} are of another run, {load}."
     return put(document, "\n".join([*about, note, "", *old[start : start + 2], *rows]))
+
+
+def _without(line: str, names: Sequence[str]) -> str:
+    """Return a line on the rows of another run without those names, "" when none is left."""
+    if not line.startswith(ROWS_OF):
+        return line
+    named, _, rest = line.removeprefix(ROWS_OF).partition(" are ")
+    left = [name for name in named.split(", ") if name.strip("`") not in names]
+    return f"{ROWS_OF}{', '.join(left)} are {rest}" if left else ""
 
 
 def main() -> int:
