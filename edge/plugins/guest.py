@@ -66,15 +66,15 @@ class Guest:
         """Call an export; GuestError says what stopped it, and its instance is gone then."""
         self._free()
         instance, self._ready = self._ready or Instance(self), None
-        if self.limits.instance == "fresh":
-            self._used = instance
-            return instance.call(export, text)
         try:
             answer = instance.call(export, text)
         except BaseException:
             instance.close()
             raise
-        self._ready = instance
+        if self.limits.instance == "fresh":
+            self._used = instance
+        else:
+            self._ready = instance
         return answer
 
     def prepare(self) -> None:

@@ -47,10 +47,18 @@ def tries(limits: Limits) -> int:
 def introduce(
     guest: Guest, manifest: Manifest, cpu: Callable[[], float] = time.thread_time
 ) -> None:
-    """Hear who a guest says it is; PluginError when it is not what its manifest says.
+    """Hear who a guest says it is; PluginError when it is not what its manifest says: it is closed.
 
     cpu: processor time of the calling thread, seconds.
     """
+    try:
+        _hear(guest, manifest, cpu)
+    except PluginError:
+        guest.close()
+        raise
+
+
+def _hear(guest: Guest, manifest: Manifest, cpu: Callable[[], float]) -> None:
     try:
         said = msgspec.convert(json.loads(_description(guest, cpu)), dict[str, object])
     except (ValueError, RecursionError) as error:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
-from edge.plugins.errors import DeadlineError
+from edge.plugins.errors import DeadlineError, PluginError
 from edge.plugins.guest import Guest
 from edge.plugins.manifest import Limits, Manifest
 from edge.plugins.sandbox import Sandbox
@@ -35,6 +36,9 @@ class Late:
             raise DeadlineError("ran over its deadline of 20 ms")
         return self._guest.call(export, text)
 
+    def close(self) -> None:
+        self._guest.close()
+
 
 def made(box: Sandbox, describing: str = "") -> tuple[Guest, Manifest]:
     plugin = guest(component(describing=describing))
@@ -61,6 +65,13 @@ def test_it_is_not_tried_for_ever(box: Sandbox) -> None:
     with pytest.raises(DeadlineError, match="50 times: the machine is overloaded"):
         introduce(late, made(box)[1], lambda: next(clock))  # type: ignore[arg-type]
     assert late.left == 10**6 - TRIES
+
+
+def test_a_guest_that_says_it_is_another_leaves_no_instance_behind(box: Sandbox) -> None:
+    guest_, manifest = made(box)
+    with pytest.raises(PluginError, match="says it is"):
+        introduce(guest_, msgspec.structs.replace(manifest, id="another"))
+    assert (guest_._used, guest_._ready) == (None, None)
 
 
 @pytest.mark.parametrize("deadline_ms", [1, 20, 300, 1000, 5000])
