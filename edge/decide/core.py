@@ -95,7 +95,8 @@ class CoreState(Frozen, frozen=True):
     quarantined: dict[str, str] = msgspec.field(default_factory=dict)
     starts: Starts = msgspec.field(default_factory=dict)
     codes: Codes = msgspec.field(default_factory=dict)
-    undecided: Undecided | None = None
+    # Not by its own name: an earlier version kept something else under it.
+    undecided: Undecided | None = msgspec.field(default=None, name="waiting")
 
 
 class Outcome(Frozen, frozen=True):

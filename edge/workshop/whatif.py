@@ -176,7 +176,8 @@ class WhatIf:
 
     def _follow_up(self, now: Now) -> Iterator[Answers | Decided]:
         """Devices follow what only the other room asked of them; what only it heard is answered."""
-        if self.would.state.undecided is not None:
+        undecided = self.would.state.undecided
+        if undecided is not None and undecided.with_next:
             return  # In a crowd: an answer would decide before the recording does.
         while self._fresh:
             _, outcome = self._fresh.pop(0)

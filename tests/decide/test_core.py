@@ -190,6 +190,15 @@ def test_what_no_plugin_hears_of_is_decided_at_once():
     assert (outcome.calls, room.state.undecided) == ((), None)
 
 
+def test_what_an_earlier_version_had_left_undecided_keeps_no_state_from_being_read():
+    room = Room()
+    room.say(s.OperatorAsked("panel", "consent", value="off"))
+    kept = msgspec.json.decode(msgspec.json.encode(room.state))
+    kept["undecided"] = kept["room"]
+    state = msgspec.convert(kept, CoreState)
+    assert state == room.state
+
+
 def test_an_answer_that_does_not_come_is_waited_for_only_so_long():
     (rules,) = SETTINGS.plugins.values()
     room = Room(replace(SETTINGS, plugins={"plugin:lights": replace(rules, tick_s=0.0)}))

@@ -152,6 +152,31 @@ def test_in_a_crowd_a_build_is_asked_once_the_recording_decides() -> None:
     assert run.would.state.room.presence.occupied
 
 
+def test_a_build_that_hears_more_is_asked_at_the_motion_it_hears() -> None:
+    base = settings(lights())
+    deaf = {name: replace(rules, events=(), tick_s=1e6) for name, rules in base.plugins.items()}
+    base = replace(base, plugins=deaf)
+    signals = (
+        ClockChecked("clock", True),
+        MotionChanged("node:a", True, with_answer=True),
+        ClockChecked("clock", True),
+    )
+    instants = [Now(1.78e9 + at, 100.0 + at, True) for at in (1, 2, 5)]
+    rows = [Row("boot", "b-1", Now(1.78e9, 100.0, True), encode_boot(base, CoreState()))]
+    rows += [
+        Row("signal", f"b-1-{number}", now, encode_signal(signal))
+        for number, (signal, now) in enumerate(zip(signals, instants, strict=True))
+    ]
+    trial = Trial(lights())
+    found = list(WhatIf(trial, {}).run(rows))
+    trial.close()
+    asked = [one.now for one in found if isinstance(one, Answers)]
+    decided = [one.now for one in found if not isinstance(one, Answers)]
+    assert instants[1] in asked
+    assert instants[1] in decided
+    assert set(decided) <= set(instants)
+
+
 def test_a_build_that_fails_is_said_and_the_schedule_takes_over() -> None:
     broken = guest(component(body="unreachable", name="lights"), "lights")
     report, answers, _ = relive(broken)
