@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -29,15 +29,26 @@ _SCHEMA = (
 _COLUMNS = {"chain": 10, "payload": 2}
 _SET = "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value"
 _SET_HEAD = _SET.replace("(?,?)", "('head_seq',?),('head_hash',?)")
-AT_ONCE = 64
-"""Rows that one statement inserts at most."""
-STATEMENTS = 4 * AT_ONCE
+AT_ONCE = (64, 16, 4, 3, 2, 1)
+"""Rows that one statement inserts; few sizes, as each keeps what it inserted last."""
+LARGE = 4096
+"""Bytes of a body that is inserted alone, for the same reason."""
 
 
 @cache
 def _insert(table: str, rows: int) -> str:
     row = f"({','.join('?' * _COLUMNS[table])})"
     return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"  # noqa: S608 - our own names
+
+
+def _parts(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
+    first = 0
+    while first < len(rows):
+        part = rows[first : first + next(n for n in AT_ONCE if n <= len(rows) - first)]
+        if any(isinstance(row[-1], bytes) and len(row[-1]) > LARGE for row in part):
+            part = part[:1]
+        yield part
+        first += len(part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +109,7 @@ class Store:
         # Never an open and close of a file that is in use: that drops SQLite's own locks on it.
         if not self.path.exists():
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        db = sqlite3.connect(
-            self.path,
-            timeout=0.25,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=STATEMENTS,
-        )
+        db = sqlite3.connect(self.path, timeout=0.25, isolation_level=None, check_same_thread=False)
         try:
             known = identify(db, self.path)
             db.execute("PRAGMA journal_mode=WAL")
@@ -185,8 +190,7 @@ class Store:
     def _append(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         # Each statement gives up the interpreter's lock: row by row, a busy thread makes it wait
         # for a quarter of a millisecond at every row.
-        for first in range(0, len(rows), AT_ONCE):
-            part = rows[first : first + AT_ONCE]
+        for part in _parts(rows):
             self._db.execute(_insert(table, len(part)), tuple(chain.from_iterable(part)))
 
     def _chained(

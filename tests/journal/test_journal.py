@@ -40,6 +40,21 @@ def test_a_row_comes_back_as_it_was(tmp_path: Path) -> None:
     assert Row(stored.kind, stored.id, stored.now, stored.body or b"") == kept
 
 
+def test_groups_of_every_size_with_bodies_of_every_size_come_back(tmp_path: Path) -> None:
+    bodies = [b"%d" % n + b"x" * (10_000 if n % 37 == 5 else n % 90) for n in range(1500)]
+    sizes = [*range(1, 40), 63, 64, 65, 128, 130]
+    with running(tmp_path / "journal.db") as journal:
+        left = list(enumerate(bodies))
+        for size in sizes:
+            group, left = left[:size], left[size:]
+            journal.append([row(number, body) for number, body in group])
+            assert journal.flush(5)
+        journal.append([row(number, body) for number, body in left])
+        assert journal.flush(5)
+        assert [stored.body for stored in journal.read()] == bodies
+    assert verify(tmp_path / "journal.db").rows == len(bodies)
+
+
 def test_numbers_have_no_gap_over_starts_and_each_start_has_its_own(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     for boot in (1, 2, 3):
