@@ -283,8 +283,14 @@ class Appliance:
         self.loop.offer(signal)
 
     def _answer(self, signal: Signal) -> None:
-        """Take what a plugin brings through its step, and make it durable, on its own thread."""
-        self.loop.offer(signal, self.journal.writing())
+        """Take what a plugin brings through its step, and make it durable, on its own thread.
+
+        Other plugins do not wait for the disk meanwhile.
+        """
+        if self.plugins.idle:
+            self.loop.offer(signal, self.journal.writing())
+        else:
+            self.loop.offer(signal)
 
     def _gathering(self) -> AbstractContextManager[None]:
         return self.loop.gathering()

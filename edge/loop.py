@@ -148,7 +148,8 @@ class Loop:
         """Post a signal and, if the loop rests, take its step here and now, inside `around`.
 
         To wake the loop's thread costs as much as the step. Call it without a lock that a port,
-        or whoever a port waits for, needs. `around` ends when others may take their step again.
+        or whoever a port waits for, needs. `around`: where nothing else waits; it ends when others
+        may take their step again.
         """
         if not self._running:
             self._inbox.post(signal)
@@ -174,20 +175,30 @@ class Loop:
     def _serve(self, around: AbstractContextManager[None] = IN_NOTHING) -> None:
         """Take what waits here and now, unless somebody is at it."""
         left = STEPS_IN_A_ROW
-        with around:
-            # Whoever is at it looks once more behind us; who waits for its turn goes first.
-            while (
-                left
-                and self._inbox.edges
-                and not self._wanted
-                and self._turn.acquire(blocking=False)
-            ):
-                try:
-                    left -= self._go(left)
-                finally:
-                    self._turn.release()
+        if around is not IN_NOTHING and self._inbox.edges == 1:
+            with around:
+                left -= self._take_turns(1)
+                if self._inbox.edges:
+                    self._inbox.wake()  # `around` may take long to end
+        left -= self._take_turns(left)
         if not left or (left < STEPS_IN_A_ROW and self._early()):
             self._inbox.wake()
+
+    def _take_turns(self, limit: int) -> int:
+        """Take up to `limit` signals, unless somebody is at it; return how many there were."""
+        taken = 0
+        # Whoever is at it looks once more behind us; who waits for its turn goes first.
+        while (
+            taken < limit
+            and self._inbox.edges
+            and not (self._wanted or self._inbox.closed)
+            and self._turn.acquire(blocking=False)
+        ):
+            try:
+                taken += self._go(limit - taken)
+            finally:
+                self._turn.release()
+        return taken
 
     def _early(self) -> bool:
         """Return whether the loop's thread is to look sooner than it is about to."""
@@ -301,7 +312,8 @@ class Loop:
             rows.append(("decision", f"{ident}.d", now, encode_decision(outcome.decision)))
         release = self._handout.promise(outcome)
         self._rows += rows
-        if outcome.decision is not None or release is not None or not self._inbox.edges:
+        heard = isinstance(signal, MotionChanged) and outcome.decision is None
+        if not (heard and self._inbox.edges):
             self._keep(release, bool(outcome.calls))
         if not self.state.room.journaled:
             self._handout.hurry()

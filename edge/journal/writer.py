@@ -156,15 +156,19 @@ class Journal:
                 self._write_here()
 
     def _write_here(self) -> None:
-        if not self._stopping and self._turn.acquire(blocking=False):
+        # What the disk refused, or does not answer to, is the journal's thread's to try again.
+        well = not (self._stopping or self._failing or self._hanging)
+        if well and self._turn.acquire(blocking=False):
             try:
-                if self._write_next() and not self._hurry:
-                    return
+                self._write_next()
+            except Exception:
+                log.exception("journal not written here")
             finally:
                 self._turn.release()
         with self._changed:
-            self._hurry = self._told = True
-            self._changed.notify_all()
+            if self._entries:
+                self._hurry = self._told = True
+                self._changed.notify_all()
 
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
@@ -281,6 +285,7 @@ class Journal:
         """Return once there may be something to write; False: to end."""
         with self._changed:
             while not self._entries and not self._stopping:
+                self._told = self._hurry = False
                 before = self._cursor_moved
                 self._changed.wait(CURSOR_S if before else IDLE_S)
                 if before:

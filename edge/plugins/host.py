@@ -165,6 +165,11 @@ class PluginHost:
             )
             return bool(ends)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no plugin has anything to hear: then their thread may wait for something."""
+        return not self._due()
+
     def _due(self) -> bool:
         return any(self._waiting[name] and r.answers for name, r in self._runners.items())
 

@@ -90,6 +90,76 @@ def test_a_write_that_fails_here_is_tried_again_by_the_journals_thread(
     assert verify(journal.path).rows == 2
 
 
+def test_while_the_disk_refuses_only_the_journals_thread_tries_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by: list[str] = []
+    released: list[int] = []
+    with running(tmp_path / "journal.db", on_error=lambda _: None) as journal:
+        commit = journal._store.commit
+
+        def refuse(*_: object) -> None:
+            by.append(threading.current_thread().name)
+            raise sqlite3.OperationalError("database or disk is full")
+
+        monkeypatch.setattr(journal._store, "commit", refuse)
+        for number in range(20):
+            with journal.writing():
+                journal.append([row(number)], lambda n=number: released.append(n))
+        assert by.count(threading.current_thread().name) == 1
+        monkeypatch.setattr(journal._store, "commit", commit)
+        assert journal.flush(10)
+    assert released == list(range(20))
+
+
+def test_a_defect_while_writing_here_costs_the_thread_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: list[int] = []
+    with running(tmp_path / "journal.db") as journal:
+        commit = journal._store.commit
+        here = threading.current_thread()
+
+        def break_here(*given: object) -> object:
+            if threading.current_thread() is here:
+                raise MemoryError
+            return commit(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(journal._store, "commit", break_here)
+        with journal.writing():
+            journal.append([row(1)], lambda: released.append(1))
+        assert journal.flush(10)
+    assert released == [1]
+
+
+def test_what_comes_after_a_row_that_was_written_elsewhere_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    with running(tmp_path / "journal.db") as journal:
+        monkeypatch.setattr("edge.journal.writer.IDLE_S", 3600.0)
+        commit = journal._store.commit
+
+        def slow(*given: object) -> object:
+            begun.set()
+            assert go_on.wait(30)
+            return commit(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(journal._store, "commit", slow)
+        with journal.writing():
+            journal.append([row(1)], lambda: None)
+            somebody = threading.Thread(target=lambda: journal.append([row(2)], lambda: None))
+            somebody.start()
+            # The journal's thread has both in hand: told once more, it will find nothing to do.
+            assert begun.wait(10)
+        go_on.set()
+        somebody.join()
+        until(lambda: journal.head == 2)
+        for number in (3, 4):
+            journal.append([row(number)])
+            until(lambda n=number: journal.head == n, 10)
+
+
 def test_a_disk_that_hangs_here_keeps_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -103,6 +103,75 @@ def test_a_motion_whose_answer_does_not_come_is_decided_all_the_same(loop, notes
     assert [type(s) for s in notes.signals()] == [Booted, MotionChanged, Woke]
 
 
+class Around:
+    """What a step is taken inside: notes what stood when it ended, and who may take the next."""
+
+    def __init__(self, loop, notes):
+        self.loop, self.notes, self.ended = loop, notes, []
+
+    def __enter__(self):
+        self.before = len(self.notes.signals())
+
+    def __exit__(self, *_):
+        free = self.loop._turn.acquire(timeout=5)
+        if free:
+            self.loop._turn.release()
+        self.ended.append((len(self.notes.signals()) - self.before, free))
+
+
+def test_a_step_alone_is_taken_inside_what_is_around_it_and_others_go_on(loop, notes):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    for number in range(50):
+        around = Around(loop, notes)
+        loop.offer(SourceChanged(f"s{number}", "ok"), around)
+        until(lambda n=number: f"s{n}" in [s.source for s in notes.signals()])
+        assert around.ended in ([], [(0, True)], [(1, True)])
+
+
+def test_in_a_crowd_nobody_waits_for_what_is_around_a_step(loop, notes, inbox):
+    around = Around(loop, notes)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    for number in range(40):
+        inbox.post(ContactChanged(f"node:{number}", "door", True), wake=False)
+    loop.offer(SourceChanged("last", "ok"), around)
+    until(lambda: "last" in [s.source for s in notes.signals() if isinstance(s, SourceChanged)])
+    assert not around.ended
+
+
+def test_what_was_heard_is_kept_before_anybody_sees_what_followed_it(loop, notes, inbox):
+    seen = []
+    watched = notes.watched.append
+
+    def watch(signal, *more):
+        watched((signal, *more))
+        if isinstance(signal, SourceChanged):
+            seen.append([type(s) for s in notes.signals()])
+
+    loop._ports = replace(loop._ports, watch=watch)
+    health = SourceChanged("plugin:lights", "ok")
+    motion = MotionChanged("node:a", True), MotionChanged("node:b", True)
+    # The second word of its health changes nothing: there is no decision that it is kept with.
+    for signal in (health, *motion, health, ContactChanged("node:a", "door", True)):
+        inbox.post(signal)
+    loop.start(1, "hash")
+    until(lambda: len(seen) == 2)
+    assert seen[1] == [Booted, SourceChanged, MotionChanged, MotionChanged, SourceChanged]
+
+
+def test_who_offers_to_a_loop_that_ended_comes_back(loop, inbox):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    with loop._turn:
+        inbox.post(SourceChanged("left", "ok"), wake=False)
+        inbox.close()
+    offering = threading.Thread(target=loop.offer, args=(SourceChanged("late", "ok"),))
+    offering.start()
+    offering.join(10)
+    assert not offering.is_alive()
+
+
 def test_what_no_edge_follows_any_more_is_decided_at_the_end(loop, notes, inbox, clock):
     loop.start(1, "hash")
     until(lambda: loop._running)

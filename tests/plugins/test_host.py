@@ -63,6 +63,21 @@ def test_the_next_instance_is_made_while_nobody_waits(monkeypatch: pytest.Monkey
     assert made == ["made", "describe", "made", "handle", "made", "handle", "made"]
 
 
+def test_the_thread_is_idle_with_the_last_answer_only() -> None:
+    told: list[tuple[str, bool]] = []
+    host = PluginHost(
+        shipped("lights", "climate"), lambda signal: told.append((signal.source, host.idle))
+    )
+    for name in ("lights", "climate"):
+        host.submit(call(event("a", occupied=True), plugin=name))
+    host.start()
+    try:
+        until(lambda: len(told) == 2)
+    finally:
+        host.stop()
+    assert told == [("plugin:lights", False), ("plugin:climate", True)]
+
+
 def test_ticks_coalesce_and_edges_before_them_come_first() -> None:
     waiting = Waiting()
     tick1, tick2 = event("t1", kind="tick"), event("t2", kind="tick")
