@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 PACKAGES="mosquitto libvirt-daemon-system libvirt-dev libvirt-clients libvirt-daemon-driver-qemu
   qemu-system-x86 qemu-utils dnsmasq-base pulseaudio pulseaudio-utils libportaudio2 libasound2-plugins libasound2-dev
-  alsa-utils ffmpeg postgresql busybox-static linux-image-cloud-amd64 espeak-ng sox python3-venv
+  alsa-utils ffmpeg minisign lz4 cpio postgresql busybox-static linux-image-cloud-amd64 espeak-ng sox python3-venv
   python3-dev gcc pkg-config iproute2 procps chromium fonts-dejavu-core"
 NOVA_PACKAGES="rabbitmq-server mariadb-server libvirt-dev python3-dev python3-venv gcc pkg-config"
 PYTHON=${PYTHON:-/usr/bin/python3}
