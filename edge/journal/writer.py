@@ -7,16 +7,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from edge.journal.errors import JournalError
+from edge.journal.group import Entry, Group, Release, first_group
 from edge.journal.reader import Reader
 from edge.journal.rows import Row, StoredRow, check, lost_note
-from edge.journal.store import Batch, Store
+from edge.journal.store import Store
 from edge.process.backoff import Backoff
 
 log = structlog.get_logger()
@@ -30,7 +30,6 @@ COMMITS = Histogram(
     buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0),
 )
 
-GROUP_LIMIT = 2_000
 LINGER_S = 0.005
 """Rows that nobody waits for wait this long for those that follow from them: one sync, not two."""
 IDLE_S = 1.0
@@ -42,28 +41,9 @@ STOP_S = 0.8
 HANG_S = 5.0
 """A commit that neither holds nor fails for so long is told like one that failed."""
 
-Release = Callable[[], None]
-
 
 def _log_error(text: str) -> None:
     log.error("journal", problem=text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    rows: tuple[Row, ...]
-    release: Release | None
-    size: int
-    at: float
-    snapshot: tuple[int, bytes] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """What one commit writes: the oldest entries held, and a cursor that moved."""
-
-    entries: tuple[_Entry, ...]
-    cursor: int | None
 
 
 class Journal:
@@ -94,7 +74,7 @@ class Journal:
         self._appended = self._durable.seq
         self._cursor = self._store.cursor
         self._cursor_moved = False
-        self._entries: deque[_Entry] = deque()
+        self._entries: deque[Entry] = deque()
         self._rows_held = 0
         self._bytes_held = 0
         self._lost = 0
@@ -105,7 +85,7 @@ class Journal:
         self._told = False
         self._here: dict[int, bool] = {}
         """Threads that write what they append, and whether something of theirs is urgent."""
-        self._group: _Group | None = None
+        self._group: Group | None = None
         """What could not be written yet: to be tried again, the same."""
         self._listeners: tuple[Callable[[], None], ...] = ()
         lock = threading.RLock()
@@ -138,7 +118,7 @@ class Journal:
                 return 0
             if self._lost and rows:
                 rows, self._lost = (lost_note(rows[0], self._lost), *rows), 0
-            return self._hold(_Entry(tuple(rows), release, size, self._mono()), more)
+            return self._hold(Entry(tuple(rows), release, size, self._mono()), more)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -173,7 +153,7 @@ class Journal:
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
         with self._changed:
-            self._hold(_Entry((), None, len(body), self._mono(), (seq, body)))
+            self._hold(Entry((), None, len(body), self._mono(), (seq, body)))
 
     def _notice_hanging(self) -> None:
         """Tell that the disk does not answer; who appends notices, our own thread waits for it."""
@@ -183,7 +163,7 @@ class Journal:
                 self._hanging = True
                 self._tell(f"{self.path}: the disk has not answered for {waits:.0f} s: check it")
 
-    def _hold(self, entry: _Entry, more: bool = False) -> int:
+    def _hold(self, entry: Entry, more: bool = False) -> int:
         urgent, this = entry.release is not None, threading.get_ident()
         if urgent and this in self._here:
             self._here[this] = True
@@ -293,6 +273,15 @@ class Journal:
             self._linger()
             return bool(self._entries) or self._cursor_moved or not self._stopping
 
+    def _linger(self) -> None:
+        """Wait until somebody waits for the rows held, or LINGER_S at most."""
+        until = time.monotonic() + LINGER_S
+        while self._entries and not (self._hurry or self._stopping):
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(left)
+
     def _write_in_turn(self) -> bool:
         with self._turn:
             return self._write_next()
@@ -313,36 +302,18 @@ class Journal:
         self._group = None
         return True
 
-    def _gather(self) -> _Group:
+    def _gather(self) -> Group:
         with self._changed:
             self._told = False
-            entries: list[_Entry] = []
-            rows = 0
-            for entry in self._entries:
-                rows += len(entry.rows)
-                if entries and rows > GROUP_LIMIT:
-                    break
-                entries.append(entry)
-            self._hurry = len(entries) < len(self._entries)
-            cursor = self._cursor if self._cursor_moved else None
+            group = first_group(self._entries, self._cursor if self._cursor_moved else None)
+            self._hurry = len(group.entries) < len(self._entries)
             self._cursor_moved = False
-            return _Group(tuple(entries), cursor)
+            return group
 
-    def _linger(self) -> None:
-        """Wait until somebody waits for the rows held, or LINGER_S at most."""
-        until = time.monotonic() + LINGER_S
-        while self._entries and not (self._hurry or self._stopping):
-            left = until - time.monotonic()
-            if left <= 0:
-                return
-            self._changed.wait(left)
-
-    def _write(self, group: _Group) -> bool:
-        snapshots = [entry.snapshot for entry in group.entries if entry.snapshot is not None]
-        rows = [row for entry in group.entries for row in entry.rows]
-        batch = Batch(rows, group.cursor, snapshots[-1] if snapshots else None)
+    def _write(self, group: Group) -> bool:
+        batch = group.batch()
         try:
-            if not (self._failing and self._reached_disk(len(rows))):
+            if not (self._failing and self._reached_disk(len(batch.rows))):
                 self._durable = self._store.commit(batch, self._durable)
         except (sqlite3.Error, OSError, JournalError) as error:
             FAILED.inc()
@@ -368,7 +339,7 @@ class Journal:
             raise JournalError(f"somebody else wrote row {head.seq}")
         return False
 
-    def _finish(self, entries: Sequence[_Entry]) -> None:
+    def _finish(self, entries: Sequence[Entry]) -> None:
         rows = 0
         for entry in entries:
             rows += len(entry.rows)

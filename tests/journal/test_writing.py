@@ -11,6 +11,20 @@ from tests.journal.rows import row, running
 from tests.world.waiting import until
 
 
+class Slow:
+    """A disk that hangs in the first commit until `answers` is set."""
+
+    def __init__(self, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.hangs, self.answers = threading.Event(), threading.Event()
+        self._commit = journal._store.commit
+        monkeypatch.setattr(journal._store, "commit", self.commit)
+
+    def commit(self, *given: object) -> object:
+        self.hangs.set()
+        assert self.answers.wait(30)
+        return self._commit(*given)  # type: ignore[arg-type]
+
+
 def test_what_is_appended_inside_is_durable_and_released_here_at_the_end(tmp_path: Path) -> None:
     released: list[str] = []
     with running(tmp_path / "journal.db") as journal:
@@ -135,24 +149,16 @@ def test_a_defect_while_writing_here_costs_the_thread_nothing(
 def test_what_comes_after_a_row_that_was_written_elsewhere_is_not_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, go_on = threading.Event(), threading.Event()
     with running(tmp_path / "journal.db") as journal:
         monkeypatch.setattr("edge.journal.writer.IDLE_S", 3600.0)
-        commit = journal._store.commit
-
-        def slow(*given: object) -> object:
-            begun.set()
-            assert go_on.wait(30)
-            return commit(*given)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(journal._store, "commit", slow)
+        disk = Slow(journal, monkeypatch)
         with journal.writing():
             journal.append([row(1)], lambda: None)
             somebody = threading.Thread(target=lambda: journal.append([row(2)], lambda: None))
             somebody.start()
             # The journal's thread has both in hand: told once more, it will find nothing to do.
-            assert begun.wait(10)
-        go_on.set()
+            assert disk.hangs.wait(10)
+        disk.answers.set()
         somebody.join()
         until(lambda: journal.head == 2)
         for number in (3, 4):
@@ -163,17 +169,9 @@ def test_what_comes_after_a_row_that_was_written_elsewhere_is_not_forgotten(
 def test_a_disk_that_hangs_here_keeps_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hangs, answers = threading.Event(), threading.Event()
     released: list[int] = []
     with running(tmp_path / "journal.db") as journal:
-        commit = journal._store.commit
-
-        def slow(*given: object) -> object:
-            hangs.set()
-            assert answers.wait(30)
-            return commit(*given)  # type: ignore[arg-type]
-
-        monkeypatch.setattr(journal._store, "commit", slow)
+        disk = Slow(journal, monkeypatch)
 
         def bring() -> None:
             with journal.writing():
@@ -181,11 +179,11 @@ def test_a_disk_that_hangs_here_keeps_nobody_else(
 
         here = threading.Thread(target=bring)
         here.start()
-        assert hangs.wait(10)
+        assert disk.hangs.wait(10)
         with journal.writing():  # does not wait: who is at it, or the journal's thread, goes on
             journal.append([row(2)], lambda: released.append(2))
         assert (journal.head, released) == (0, [])
-        answers.set()
+        disk.answers.set()
         here.join(10)
         assert journal.flush(10)
     assert released == [1, 2]
