@@ -38,6 +38,7 @@ from cloud_bridge.vms.weights import Weights, guests_of
 
 GONE = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_NO_DOMAIN_METADATA)
 EXISTS = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_DOM_EXIST)
+REMOVAL_S = 5.0
 RUNNING = (libvirt.VIR_DOMAIN_RUNNING, libvirt.VIR_DOMAIN_BLOCKED, libvirt.VIR_DOMAIN_PAUSED)
 EMULATOR = "qemu-system-x86_64"
 
@@ -79,7 +80,7 @@ class LibvirtProvider:
         try:
             with self._lending if image.gpu else nullcontext():
                 gpus = pick(conn, image.gpu, spec.template.gpus) if image.gpu else ()
-                conn.createXML(domain_xml(spec, tag, image, self._host(), local, gpus), 0)
+                create(conn, domain_xml(spec, tag, image, self._host(), local, gpus))
         except VmError:
             self._files.remove(spec.key, tag.token)
             raise
@@ -231,6 +232,23 @@ class LibvirtProvider:
             if error.get_error_code() in GONE:
                 return None
             raise VmError(f"machine {key}: libvirt does not look it up: {error}") from error
+
+
+def create(conn: "libvirt.virConnect", xml: str) -> None:
+    """Begin the domain, once one of that name that ended has let go of it; libvirtError if not.
+
+    One that is being removed is neither listed nor found any more, and still holds its name.
+    """
+    give_up = time.monotonic() + REMOVAL_S
+    while True:
+        try:
+            conn.createXML(xml, 0)
+        except libvirt.libvirtError as error:
+            if "already being removed" not in str(error) or time.monotonic() >= give_up:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 class _GoneError(VmError):
