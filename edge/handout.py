@@ -26,7 +26,7 @@ class _Promise:
 class Handout:
     """Hands each command out once and in order; what a later one overtook is not handed out.
 
-    `promise` and `hurry` are called by the loop, what `promise` returns by the journal's thread.
+    `promise` and `hurry` are called by the loop, what `promise` returns by who wrote the journal.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ STEPS = (
     ("taken PluginAnswered", "answer into the inbox and taken there"),
     ("step ends", "core: policy, arbiter, gate"),
     ("append", "signal and decision to JSON"),
-    ("commit begins", "the journal's thread wakes"),
+    ("commit begins", "from the step to the commit, on the same thread"),
     ("commit ends", "one commit of both rows, on the disk"),
     ("released", "handed out"),
     ("written", "driver, socket"),
