@@ -8,12 +8,19 @@ import pytest
 from cloud_bridge.vms import libvirt as provider
 
 
+class Refused(libvirt.libvirtError):
+    """What libvirt said, in our own words: its error takes the last one said in this thread."""
+
+    def __init__(self, why: str) -> None:
+        Exception.__init__(self, f"operation failed: {why}")
+        self.err = None
+
+
 class Host:
     """A host whose domain of that name is being removed for the first few times it is asked."""
 
     def __init__(self, refusals: int, why: str = "domain 'x' is already being removed") -> None:
-        error = libvirt.libvirtError(f"operation failed: {why}")
-        self.answers = chain(repeat(error, refusals), repeat(None))
+        self.answers = chain(repeat(Refused(why), refusals), repeat(None))
         self.asked = 0
 
     def createXML(self, _xml: str, _flags: int) -> None:  # noqa: N802 (libvirt's name)
