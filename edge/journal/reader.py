@@ -2,13 +2,15 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from edge.contracts.base import Now
+from edge.journal.chain import GENESIS, Head
 from edge.journal.errors import JournalError
+from edge.journal.redo import lacking, redo_path
 from edge.journal.rows import StoredRow
 from edge.journal.store import identify
 
@@ -59,15 +61,20 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
             raise
     raise JournalError(
         f"{path} cannot be read ({errors[0]}): it is no journal or damaged; a copy needs the file"
-        " ending in -wal beside it, in a folder that can be written"
+        " ending in -wal and -redo beside it, in a folder that can be written"
     )
 
 
 class Reader:
-    """A reading side; any thread may use it. `close` it."""
+    """A reading side; any thread may use it. `close` it.
 
-    def __init__(self, path: Path) -> None:
+    redo: whether to read on in the redo log, where a writer may have died before the database had
+    its last rows.
+    """
+
+    def __init__(self, path: Path, *, redo: bool = True) -> None:
         self._db = connect_read_only(path)
+        self._redo = redo_path(path) if redo else None
         self._lock = threading.Lock()
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[StoredRow]:
@@ -79,6 +86,8 @@ class Reader:
         while left:
             rows = self._chunk(after, min(left, CHUNK) if left > 0 else CHUNK)
             if not rows:
+                rows = self._tail(after, left)
+            if not rows:
                 return
             yield from rows
             after = rows[-1].seq
@@ -87,6 +96,22 @@ class Reader:
     def _chunk(self, after: int, limit: int) -> list[StoredRow]:
         found = self._query(f"{_SELECT} WHERE c.seq > ? ORDER BY c.seq LIMIT ?", after, limit)
         return [_stored(row) for row in found]
+
+    def _tail(self, after: int, left: int) -> list[StoredRow]:
+        """Return what is durable behind `after` and was not in the database a moment ago."""
+        if self._redo is None:
+            return []
+        meta = self.meta()
+        head = head_of(meta)
+        if head.seq > after:
+            return self._chunk(after, min(left, CHUNK) if left > 0 else CHUNK)
+        found: list[StoredRow] = []
+        for record, links in lacking(self._redo, str(meta.get("journal")), head):
+            for row, linked in zip(record.rows, links, strict=True):
+                stored = (linked[0], record.boot, row.kind, row.id, row.now, row.body, linked[-1])
+                found.append(StoredRow(*stored))
+        found = [row for row in found if row.seq > after]
+        return found[:left] if left > 0 else found
 
     def _query(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -97,7 +122,9 @@ class Reader:
 
     def find(self, row_id: str) -> list[StoredRow]:
         """Return the rows with this id, oldest first; looks through the whole journal."""
-        return [_stored(row) for row in self._query(f"{_SELECT} WHERE c.id = ?", row_id)]
+        found = [_stored(row) for row in self._query(f"{_SELECT} WHERE c.id = ?", row_id)]
+        end = head_of(self.meta()).seq
+        return found + [row for row in self._tail(end, -1) if row.id == row_id]
 
     def latest_snapshot(self) -> tuple[int, bytes] | None:
         """Return the newest (seq, body), or None."""
@@ -123,6 +150,14 @@ class Reader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def head_of(meta: Mapping[str, object]) -> Head:
+    """Return the head that a journal's `meta` names; JournalError when it is none."""
+    seq, digest = meta.get("head_seq", 0), meta.get("head_hash", GENESIS)
+    if not (isinstance(seq, int) and isinstance(digest, bytes)):
+        raise JournalError(f"the journal's head is damaged; {_PROVE}")
+    return Head(seq, digest)
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRow:

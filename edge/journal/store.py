@@ -1,4 +1,4 @@
-"""The journal's file: its schema, how it is opened, and the one transaction it knows."""
+"""The journal's files: their schema, how they are opened, and the one transaction they know."""
 
 import fcntl
 import os
@@ -10,8 +10,9 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from edge.journal.chain import GENESIS, payload_hash, row_hash
+from edge.journal.chain import Head, Link, link
 from edge.journal.errors import JournalError, JournalUnusableError
+from edge.journal.redo import Record, RedoLog, lacking, redo_path
 from edge.journal.rows import Row
 
 APPLICATION_ID = 0x524B4A31  # "RKJ1"
@@ -52,20 +53,20 @@ def _parts(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The last durable row: its place and its hash."""
-
-    seq: int = 0
-    hash: bytes = GENESIS
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """What one transaction writes. cursor, snapshot: None when unchanged."""
 
     rows: Sequence[Row]
     cursor: int | None = None
     snapshot: tuple[int, bytes] | None = None
+
+
+def together(batches: Sequence[Batch]) -> Batch:
+    """Return what several batches write, as one; of cursors and snapshots the last one counts."""
+    rows = [row for batch in batches for row in batch.rows]
+    cursors = [batch.cursor for batch in batches if batch.cursor is not None]
+    snapshots = [batch.snapshot for batch in batches if batch.snapshot is not None]
+    return Batch(rows, cursors[-1] if cursors else None, snapshots[-1] if snapshots else None)
 
 
 def identify(db: sqlite3.Connection, path: Path) -> bool:
@@ -85,7 +86,11 @@ def identify(db: sqlite3.Connection, path: Path) -> bool:
 
 
 class Store:
-    """The writing side of the file; used by one thread at a time, one process at a time."""
+    """The writing side of the files; used by one thread at a time, one process at a time.
+
+    `commit` makes rows durable, in the redo log if they are few; `settle`, behind each, lets
+    readers have them. head: the last row that the database has.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -95,15 +100,27 @@ class Store:
             raise _explained(path, error) from error
         try:
             self._db = self._open()
-            self.boot = self._raise_boot()
+            self._check_tail()
             self.ident = self._identity()
-            self.cursor = min(self._meta_int("cursor"), self.head().seq)
+            self._recover()
+            self.boot = self._raise_boot()
+            self.cursor = min(self._meta_int("cursor"), self.head.seq)
         except (sqlite3.Error, OSError) as error:
             self._lock.close()
             raise _explained(path, error) from error
         except JournalError:
             self._lock.close()
             raise
+        self._behind: list[Batch] = []
+        """What the redo log alone holds."""
+        self._end = self.head.seq
+        """The last durable row."""
+        self._doubted: tuple[Batch | None, Head] | None = None
+        """A write that reported failure: what it was asked to add, and the head if it held."""
+        try:
+            self._redo: RedoLog | None = RedoLog(redo_path(path))
+        except OSError:
+            self._redo = None  # as durable without, only slower
 
     def _open(self) -> sqlite3.Connection:
         # Never an open and close of a file that is in use: that drops SQLite's own locks on it.
@@ -120,13 +137,17 @@ class Store:
         except BaseException:
             db.close()
             raise
+        self._synced = True
         return db
 
-    def _raise_boot(self) -> int:
-        self._check_tail()
-        boot = self._meta_int("boot") + 1
-        self._db.execute(_SET, ("boot", boot))
-        return boot
+    def _check_tail(self) -> None:
+        last = self._db.execute("SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
+        self.head = self._read_head()
+        if self.head != (Head(*last) if last else Head()):
+            raise JournalError(
+                f"{self.path}: the last row is not the one that was written last, rows were"
+                " removed or added: keep the file as evidence, move it away and start again"
+            )
 
     def _identity(self) -> str:
         """Return the name that tells this file from every other journal of the room."""
@@ -136,46 +157,104 @@ class Store:
         found = self._db.execute("SELECT value FROM meta WHERE key='journal'").fetchone()
         return str(found[0])
 
-    def _check_tail(self) -> None:
-        last = self._db.execute("SELECT seq, hash FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
-        head = self.head()
-        if (head.seq, head.hash) != (last or (0, GENESIS)):
-            raise JournalError(
-                f"{self.path}: the last row is not the one that was written last, rows were"
-                " removed or added: keep the file as evidence, move it away and start again"
-            )
+    def _recover(self) -> None:
+        """Put in what the last process made durable in the redo log, and no further."""
+        for record, links in lacking(redo_path(self.path), self.ident, self.head):
+            head = Head(links[-1][0], links[-1][-1])
+            self._insert(links, Batch(record.rows), head, synced=True)
+            self.head = head
+
+    def _raise_boot(self) -> int:
+        boot = self._meta_int("boot") + 1
+        self._db.execute(_SET, ("boot", boot))
+        return boot
 
     def _meta_int(self, key: str) -> int:
         found = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
         return int(found[0]) if found else 0
 
-    def head(self) -> Head:
-        """Return the last durable row, read from the file."""
+    def _read_head(self) -> Head:
         query = "SELECT value FROM meta WHERE key=?"
         found = self._db.execute(query, ("head_hash",)).fetchone()
         return Head(self._meta_int("head_seq"), found[0]) if found else Head()
 
-    def reopen(self) -> None:
-        """Open the file again: after a failed write the connection's view cannot be believed."""
+    def commit(self, batch: Batch) -> None:
+        """Make `batch` durable; readers may have its rows only once they are settled.
+
+        Raises sqlite3.Error, OSError or JournalError; all of the batch is durable then, or none:
+        to be called again, with the same, until it does not.
+        """
+        if not self._log(batch):
+            self._write(batch, synced=True)
+
+    def _log(self, batch: Batch) -> bool:
+        if self._redo is None or not batch.rows or self._doubted is not None:
+            return False
+        record = Record(self.ident, self.boot, self._end + 1, tuple(batch.rows))
+        if not self._redo.write(record):
+            return False
+        self._behind.append(batch)
+        self._end += len(batch.rows)
+        return True
+
+    @property
+    def behind(self) -> bool:
+        """Whether the redo log alone holds something, so that readers may not have it yet."""
+        return bool(self._behind)
+
+    def settle(self) -> None:
+        """Put into the database what the redo log alone holds; raises as `commit` does."""
+        if self._behind:
+            self._write(None, synced=self._redo is None or self._redo.nearly_full)
+
+    def _write(self, batch: Batch | None, *, synced: bool) -> None:
+        """Put into the database what is behind, and `batch` after it, in one transaction."""
+        if self._doubted is not None and self._held(batch):
+            return
+        whole = together([*self._behind, batch] if batch is not None else self._behind)
+        links, head = link(whole.rows, self.boot, self.head)
+        self._doubted = (batch, head)
+        self._insert(links, whole, head, synced=synced)
+        self._doubted = None
+        self._is_at(head)
+        # Where nothing changed, SQLite syncs nothing; a row is always a change.
+        if synced and links and self._redo is not None:
+            self._redo.restart()
+
+    def _held(self, batch: Batch | None) -> bool:
+        """Open the file anew after a write that failed; whether it held after all, `batch` in it.
+
+        After a failed write the connection's view cannot be believed.
+        """
         if not self.path.exists():
             # One that was moved away is not replaced by an empty one: it may come back.
             raise FileNotFoundError(f"{self.path} is gone")
         self._db.close()
         self._db = self._open()
+        found, doubted = self._read_head(), self._doubted
+        if found == self.head or doubted is None:
+            return False
+        if found != doubted[1]:
+            raise JournalError(f"somebody else wrote row {found.seq}")
+        self._doubted = None
+        self._is_at(found)
+        return doubted[0] == batch
 
-    def commit(self, batch: Batch, head: Head) -> Head:
-        """Write `batch` behind `head` in one durable transaction; return the new head.
+    def _is_at(self, head: Head) -> None:
+        self.head, self._end = head, head.seq
+        self._behind.clear()
 
-        Raises sqlite3.Error or OSError; the file then holds all of the batch or none.
-        """
-        links, payloads, new_head = self._chained(batch.rows, head)
+    def _insert(self, links: list[Link], batch: Batch, head: Head, *, synced: bool) -> None:
+        """Write `batch` behind the head in one transaction. synced: durable when this returns."""
         db = self._db
+        self._sync_from_now(synced)
         db.execute("BEGIN IMMEDIATE")
         try:
             if links:
+                bodies = [(one[0], row.body) for one, row in zip(links, batch.rows, strict=True)]
                 self._append("chain", links)
-                self._append("payload", payloads)
-                db.execute(_SET_HEAD, (new_head.seq, new_head.hash))
+                self._append("payload", bodies)
+                db.execute(_SET_HEAD, (head.seq, head.hash))
             if batch.cursor is not None:
                 db.execute(_SET, ("cursor", batch.cursor))
             if batch.snapshot is not None:
@@ -185,30 +264,17 @@ class Store:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        return new_head
+
+    def _sync_from_now(self, synced: bool) -> None:
+        if synced is not self._synced:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._synced = synced
 
     def _append(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
         # Each statement gives up the interpreter's lock: row by row, a busy thread makes it wait
         # for a quarter of a millisecond at every row.
         for part in _parts(rows):
             self._db.execute(_insert(table, len(part)), tuple(chain.from_iterable(part)))
-
-    def _chained(
-        self, rows: Sequence[Row], head: Head
-    ) -> tuple[list[tuple[object, ...]], list[tuple[int, bytes]], Head]:
-        links: list[tuple[object, ...]] = []
-        payloads: list[tuple[int, bytes]] = []
-        seq, prev = head.seq, head.hash
-        for row in rows:
-            seq += 1
-            now = row.now
-            payload = payload_hash(row.body)
-            trusted = bool(now.trusted)
-            fields = (seq, self.boot, row.kind, row.id, now.wall, now.mono, trusted, payload, prev)
-            prev = row_hash(*fields)
-            links.append((*fields, prev))
-            payloads.append((seq, row.body))
-        return links, payloads, Head(seq, prev)
 
     def _write_snapshot(self, seq: int, body: bytes) -> None:
         self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (?,?)", (seq, body))
@@ -219,9 +285,22 @@ class Store:
         )
 
     def close(self) -> None:
-        """Close the file and let another process have it."""
+        """Close the files and let another process have them."""
+        if self._redo is not None:
+            self._redo.close(remove=self._all_durable())
         self._db.close()
         self._lock.close()
+
+    def _all_durable(self) -> bool:
+        """Sync the database if need be; return whether it needs no redo log any more."""
+        try:
+            self.settle()
+            if self._redo is not None and self._redo.used:
+                self._sync_from_now(True)
+                self._db.execute(_SET, ("closed", self.boot))  # a change, or nothing is synced
+        except (sqlite3.Error, OSError):
+            return False
+        return True
 
 
 def _create(db: sqlite3.Connection) -> None:

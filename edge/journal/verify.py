@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.journal.chain import GENESIS, payload_hash, row_hash
+from edge.journal.chain import GENESIS, Head, payload_hash, row_hash
 from edge.journal.errors import JournalError
 from edge.journal.reader import connect_read_only
+from edge.journal.redo import lacking, redo_path
 
 _ROWS = (
     "SELECT c.seq, c.boot, c.kind, c.id, c.wall, c.mono, c.trusted, c.payload_hash, c.prev, c.hash,"
@@ -39,14 +40,14 @@ def verify(path: Path) -> Verification:
     db = connect_read_only(path)
     try:
         db.execute("BEGIN")
-        return _verify(db)
+        return _verify(db, redo_path(path))
     except sqlite3.Error as error:
         raise JournalError(f"{path} is damaged: {error}") from error
     finally:
         db.close()
 
 
-def _verify(db: sqlite3.Connection) -> Verification:
+def _verify(db: sqlite3.Connection, redo: Path) -> Verification:
     rows, prev = 0, GENESIS
     for fields in _fetch(db):
         problem = _wrong(fields, rows + 1, prev)
@@ -55,7 +56,7 @@ def _verify(db: sqlite3.Connection) -> Verification:
         if problem:
             return Verification(False, rows, rows + 1, problem, prev.hex())
         rows, prev = rows + 1, fields[9]
-    meta = dict(db.execute("SELECT key, value FROM meta WHERE key IN ('head_seq', 'head_hash')"))
+    meta = dict(db.execute("SELECT key, value FROM meta"))
     written = (meta.get("head_seq", 0), meta.get("head_hash", GENESIS))
     if written != (rows, prev):
         problem = f"the last row written was {written[0]}, the last one there is {rows}"
@@ -63,6 +64,9 @@ def _verify(db: sqlite3.Connection) -> Verification:
     stray = db.execute(_STRAYS).fetchone()[0]
     if stray is not None:
         return Verification(False, rows, stray, f"payload {stray} has no row", prev.hex())
+    # What is durable and not in the database yet; each is there only where it follows.
+    for _, links in lacking(redo, str(meta.get("journal")), Head(rows, prev)):
+        rows, prev = links[-1][0], links[-1][-1]
     return Verification(True, rows, head=prev.hex())
 
 

@@ -1,7 +1,6 @@
 """The journal's writer: takes rows without blocking, commits them in groups, then releases."""
 
 import math
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -10,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
-from edge.journal.errors import JournalError
+from edge.journal.committer import Committer, call
 from edge.journal.group import Entry, Group, Release, first_group
 from edge.journal.reader import Reader
 from edge.journal.rows import Row, StoredRow, check, lost_note
@@ -22,13 +21,7 @@ from edge.process.backoff import Backoff
 log = structlog.get_logger()
 
 ROWS = Counter("roomkeeper_journal_rows", "Rows, by what became of them: durable, lost.", ["what"])
-FAILED = Counter("roomkeeper_journal_failed", "Commits that failed and were tried again.")
 WAITING = Gauge("roomkeeper_journal_waiting", "Rows in memory that are not durable yet.")
-COMMITS = Histogram(
-    "roomkeeper_journal_commit_seconds",
-    "One group commit",
-    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1.0),
-)
 
 LINGER_S = 0.005
 """Rows that nobody waits for wait this long for those that follow from them: one sync, not two."""
@@ -67,27 +60,26 @@ class Journal:
         self._store = Store(path)
         self.boot = self._store.boot
         self.ident = self._store.ident
-        self._on_error = on_error
-        self._on_well = on_well
-        self._reader = Reader(path)
-        self._durable = self._store.head()
-        self._appended = self._durable.seq
+        self._committer = Committer(self._store, on_error, on_well)
+        self._reader = Reader(path, redo=False)
+        self._appended = self._committer.head
         self._cursor = self._store.cursor
         self._cursor_moved = False
         self._entries: deque[Entry] = deque()
         self._rows_held = 0
         self._bytes_held = 0
         self._lost = 0
-        self._failing = False
-        self._hanging = False
         self._stopping = False
         self._hurry = False
         self._told = False
         self._here: dict[int, bool] = {}
         """Threads that write what they append, and whether something of theirs is urgent."""
         self._group: Group | None = None
-        """What could not be written yet: to be tried again, the same."""
+        """What could not be written yet: to be tried again, the same. Whether a failed commit held
+        can be told only then."""
         self._listeners: tuple[Callable[[], None], ...] = ()
+        self._unheard = False
+        """Whether there are rows that listeners were not told of."""
         lock = threading.RLock()
         self._changed, self._emptied = threading.Condition(lock), threading.Condition(lock)
         self._turn = threading.Lock()
@@ -137,7 +129,7 @@ class Journal:
 
     def _write_here(self) -> None:
         # What the disk refused, or does not answer to, is the journal's thread's to try again.
-        well = not (self._stopping or self._failing or self._hanging)
+        well = not (self._stopping or self.failing)
         if well and self._turn.acquire(blocking=False):
             try:
                 self._write_next()
@@ -149,6 +141,9 @@ class Journal:
             if self._entries:
                 self._hurry = self._told = True
                 self._changed.notify_all()
+            elif self._committer.behind and not self._told:
+                self._told = True
+                self._changed.notify_all()
 
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
@@ -157,11 +152,13 @@ class Journal:
 
     def _notice_hanging(self) -> None:
         """Tell that the disk does not answer; who appends notices, our own thread waits for it."""
-        if self._entries and not (self._hanging or self._failing):
+        if self._entries and not self.failing:
             waits = self._mono() - self._entries[0].at
             if waits > HANG_S:
-                self._hanging = True
-                self._tell(f"{self.path}: the disk has not answered for {waits:.0f} s: check it")
+                self._committer.hanging = True
+                self._committer.tell(
+                    f"{self.path}: the disk has not answered for {waits:.0f} s: check it"
+                )
 
     def _hold(self, entry: Entry, more: bool = False) -> int:
         urgent, this = entry.release is not None, threading.get_ident()
@@ -179,18 +176,18 @@ class Journal:
         return self._appended
 
     def when_committed(self, listener: Callable[[], None]) -> None:
-        """Call `listener` on the writing thread after each commit of rows; it may not block."""
+        """Call `listener` on the writing thread once rows can be read; it may not block."""
         self._listeners = (*self._listeners, listener)
 
     @property
     def head(self) -> int:
         """The last durable row's seq; 0 when there is none."""
-        return self._durable.seq
+        return self._committer.head
 
     @property
     def failing(self) -> bool:
         """Whether the last commit failed or hangs, so that rows wait in memory."""
-        return self._failing or self._hanging
+        return self._committer.failing or self._committer.hanging
 
     def cursor(self) -> int:
         """Return the seq up to which the service has stored the journal."""
@@ -199,7 +196,7 @@ class Journal:
     def move_cursor(self, seq: int) -> bool:
         """Move the cursor forward; False (and nothing happens) beyond the head or backwards."""
         with self._changed:
-            if not self._cursor < seq <= self._durable.seq:
+            if not self._cursor < seq <= self.head:
                 return False
             self._cursor = seq
             self._cursor_moved = True
@@ -214,7 +211,7 @@ class Journal:
             self._changed.notify_all()
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[StoredRow]:
-        """Yield the durable rows behind `after`, in order."""
+        """Yield the rows behind `after`, in order: durable, and for LINGER_S at most not here."""
         return self._reader.read(after, limit)
 
     def latest_snapshot(self) -> tuple[int, bytes] | None:
@@ -222,11 +219,14 @@ class Journal:
         return self._reader.latest_snapshot()
 
     def flush(self, timeout: float) -> bool:
-        """Wait until all that was appended is durable and released; False after `timeout` s."""
+        """Wait until all that was appended is durable, released and here to read.
+
+        False after `timeout` s.
+        """
         with self._changed:
-            self._hurry = bool(self._entries)
+            self._hurry = self._waits
             self._changed.notify_all()
-            return self._emptied.wait_for(lambda: not self._entries, timeout)
+            return self._emptied.wait_for(lambda: not self._waits, timeout)
 
     def start(self) -> None:
         """Start the journal's thread."""
@@ -257,26 +257,35 @@ class Journal:
                 if self._stopping:
                     give_up = min(give_up, time.monotonic() + STOP_S)
                 if not self._retry_later(give_up):
-                    ROWS.labels("lost").inc(self._rows_held)
-                    self._tell(f"{self._rows_held} rows are lost: the process ended before them")
+                    if self._rows_held:
+                        self._lose()
                     return
+
+    def _lose(self) -> None:
+        ROWS.labels("lost").inc(self._rows_held)
+        self._committer.tell(f"{self._rows_held} rows are lost: the process ended before them")
+
+    @property
+    def _waits(self) -> bool:
+        """Whether something is to be written, or to be let readers have."""
+        return bool(self._entries) or self._committer.behind
 
     def _wait_for_work(self) -> bool:
         """Return once there may be something to write; False: to end."""
         with self._changed:
-            while not self._entries and not self._stopping:
+            while not (self._waits or self._stopping):
                 self._told = self._hurry = False
                 before = self._cursor_moved
                 self._changed.wait(CURSOR_S if before else IDLE_S)
                 if before:
                     break
             self._linger()
-            return bool(self._entries) or self._cursor_moved or not self._stopping
+            return self._waits or self._cursor_moved or not self._stopping
 
     def _linger(self) -> None:
         """Wait until somebody waits for the rows held, or LINGER_S at most."""
         until = time.monotonic() + LINGER_S
-        while self._entries and not (self._hurry or self._stopping):
+        while self._waits and not (self._hurry or self._stopping):
             left = until - time.monotonic()
             if left <= 0:
                 return
@@ -284,21 +293,34 @@ class Journal:
 
     def _write_in_turn(self) -> bool:
         with self._turn:
-            return self._write_next()
+            if not self._write_next():
+                return False
+            return self._hurry or self._settle()  # who waits for the disk goes first
+
+    def _settle(self) -> bool:
+        """Let readers have what is durable; False when that failed."""
+        if not self._committer.behind:
+            return True
+        if not self._committer.settle():
+            return False
+        self._backoff.reset()
+        self._tell_readers()
+        with self._changed:
+            self._emptied.notify_all()
+        return True
 
     # What whoever writes does, in its turn.
 
     def _write_next(self) -> bool:
         """Write the next group and release it; False when it could not be written."""
-        # The same group until it is durable: whether a failed commit held can then be told.
         group = self._group = self._group or self._gather()
         if group.entries or group.cursor is not None:
-            began = time.perf_counter()
-            if not self._write(group):
+            if not self._committer.write(group):
                 return False
-            took = time.perf_counter() - began
+            self._backoff.reset()
             self._finish(group.entries)
-            COMMITS.observe(took)
+            if not self._committer.behind:
+                self._tell_readers()
         self._group = None
         return True
 
@@ -310,41 +332,8 @@ class Journal:
             self._cursor_moved = False
             return group
 
-    def _write(self, group: Group) -> bool:
-        batch = group.batch()
-        try:
-            if not (self._failing and self._reached_disk(len(batch.rows))):
-                self._durable = self._store.commit(batch, self._durable)
-        except (sqlite3.Error, OSError, JournalError) as error:
-            FAILED.inc()
-            if not self._failing:
-                self._failing = True
-                self._tell(f"{self.path} cannot be written ({error}): free space or repair it")
-            return False
-        if self._failing or self._hanging:
-            self._failing = self._hanging = False
-            log.info("journal writes again", path=str(self.path))
-            _call(self._on_well)
-        self._backoff.reset()
-        return True
-
-    def _reached_disk(self, rows: int) -> bool:
-        """Ask the file itself whether the commit that reported failure held after all."""
-        self._store.reopen()
-        head = self._store.head()
-        if rows and head.seq == self._durable.seq + rows:
-            self._durable = head
-            return True
-        if head != self._durable:
-            raise JournalError(f"somebody else wrote row {head.seq}")
-        return False
-
     def _finish(self, entries: Sequence[Entry]) -> None:
-        rows = 0
-        for entry in entries:
-            rows += len(entry.rows)
-            if entry.release is not None:
-                _call(entry.release)
+        rows = sum(len(entry.rows) for entry in entries)
         ROWS.labels("durable").inc(rows)
         with self._changed:
             for entry in entries:
@@ -353,9 +342,12 @@ class Journal:
             self._rows_held -= rows
             WAITING.set(self._rows_held)
             self._emptied.notify_all()
-        if rows:
-            for listener in self._listeners:
-                _call(listener)
+        self._unheard = self._unheard or rows > 0
+
+    def _tell_readers(self) -> None:
+        unheard, self._unheard = self._unheard, False
+        for listener in self._listeners if unheard else ():
+            call(listener)
 
     def _retry_later(self, give_up: float) -> bool:
         delay = self._backoff.next()
@@ -365,13 +357,3 @@ class Journal:
                 return True
         time.sleep(min(0.05, delay))
         return time.monotonic() < give_up
-
-    def _tell(self, problem: str) -> None:
-        _call(lambda: self._on_error(problem))
-
-
-def _call(call: Callable[[], None]) -> None:
-    try:
-        call()
-    except Exception:
-        log.exception("a call from the journal failed")

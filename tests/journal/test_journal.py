@@ -244,7 +244,7 @@ def test_a_reader_reads_beside_the_writer_and_from_a_copy(tmp_path: Path) -> Non
             assert [stored.seq for stored in reader.read()] == [1, 2, 3]
         copy = tmp_path / "copy"
         copy.mkdir()
-        for name in ("journal.db", "journal.db-wal"):
+        for name in ("journal.db", "journal.db-wal", "journal.db-redo"):
             (copy / name).write_bytes((tmp_path / name).read_bytes())
     with open_reader(copy / "journal.db") as reader:
         assert [stored.seq for stored in reader.read()] == [1, 2, 3]
@@ -339,6 +339,8 @@ def as_nobody(path: Path, call) -> str:  # type: ignore[no-untyped-def]
 def test_a_commit_reaches_the_disk_not_only_the_kernel(tmp_path: Path) -> None:
     # No test can cut the power: this asks SQLite for the setting that survives it.
     with running(tmp_path / "journal.db") as journal:
+        journal.append([row(number) for number in range(100)])
+        assert journal.flush(5)
         assert journal._store._db.execute("PRAGMA synchronous").fetchone() == (2,)
         assert journal._store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
