@@ -48,7 +48,9 @@ class Inbox:
         self._edges: deque[Signal] = deque()
         self._levels: OrderedDict[str, Signal] = OrderedDict()
         self._slots: dict[str, _Slot] = {}
-        self._changed = threading.Condition()
+        # Taken itself, in C: the condition's own way to it is Python, at every signal.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._closed = False
         self._woken = False
         """Somebody is to look anew, perhaps one who was not waiting just then."""
@@ -58,7 +60,7 @@ class Inbox:
     def post(self, signal: Signal, *, wake: bool = True) -> None:
         """Hand a signal to the loop; after `close` it is ignored. wake: whoever waits for one."""
         slot = level_slot(signal)
-        with self._changed:
+        with self._lock:
             if slot is None:
                 while self._full():
                     self._changed.wait()
@@ -84,7 +86,7 @@ class Inbox:
 
     def wait(self, until: float) -> None:
         """Return when there may be something to take, at `until`, when woken or closed."""
-        with self._changed:
+        with self._lock:
             now = self._mono()
             ripe_at = self._ripe_at(now)
             due = self._edges or self._woken or ripe_at <= now or now >= until
@@ -94,18 +96,18 @@ class Inbox:
 
     def wait_for_room(self, seconds: float) -> None:
         """Return when there is no crowd of edges any more, or after `seconds`."""
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._closed or len(self._edges) < CROWD, seconds)
 
     def wake(self) -> None:
         """Let whoever waits, or is about to, look anew."""
-        with self._changed:
+        with self._lock:
             self._woken = True
             self._changed.notify_all()
 
     def take(self, until: float) -> Signal | None:
         """Return the next signal, or None at the monotonic instant `until` or when closed."""
-        with self._changed:
+        with self._lock:
             self._taker = threading.get_ident()
             while not self._closed:
                 # A flood of edges delays levels, but never makes them go stale.
@@ -115,6 +117,8 @@ class Inbox:
                         self._changed.notify_all()
                     return self._edges.popleft()
                 self._in_a_row = 0
+                if not (self._edges or self._levels) and until == -math.inf:
+                    return None
                 now = self._mono()
                 level, ripe_at = self._ripe(now)
                 if level is not None:
@@ -133,7 +137,7 @@ class Inbox:
 
     def close(self) -> None:
         """Wake every waiter; nothing is taken any more."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify_all()
 

@@ -34,6 +34,7 @@ from edge.decide.events import Call
 from edge.decide.step import Core
 from edge.handout import Handout
 from edge.inbox import CROWD, Inbox
+from edge.process.counting import counting
 
 log = structlog.get_logger()
 STEPS = Histogram(
@@ -87,9 +88,9 @@ class Ports:
 
 
 @cache
-def _counted(kind: type) -> Counter:
+def _counted(kind: type) -> Callable[[], None]:
     """A label look-up per signal costs as much as handing it on."""
-    return SIGNALS.labels(kind.__name__)
+    return counting(SIGNALS.labels(kind.__name__))
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -200,11 +201,16 @@ class Loop:
                 self._turn.release()
         return taken
 
+    @property
+    def _awaits_answer(self) -> bool:
+        """Whether plugins' answer is under way to what was heard last: it is decided with that."""
+        undecided = self.state.undecided
+        return undecided is not None and not undecided.with_next
+
     def _early(self) -> bool:
         """Return whether the loop's thread is to look sooner than it is about to."""
-        undecided = self.state.undecided
-        if undecided is not None and not undecided.with_next:
-            return False  # The answer is under way, and the thread looks before it is overdue.
+        if self._awaits_answer:
+            return False  # The thread looks before it is overdue.
         return self._due(self._clock(), TICK_S) < self._asked - TICK_S
 
     def _run(self) -> None:
@@ -241,7 +247,7 @@ class Loop:
         while taken < limit and not (taken and self._wanted) and self._take():
             taken += 1
         try:
-            if self._rows:
+            if self._rows and not self._awaits_answer:
                 self._keep(None, more=True)
             if self._calls:
                 self._hand_on()
@@ -303,27 +309,35 @@ class Loop:
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
         began = perf_counter()
         self.state, outcome = self.core.step(self.state, signal, ident, now)
+        took = perf_counter() - began
+        self._calls += outcome.calls
+        self._called_at = now
+        try:
+            # First, as their thread takes as long to wake as all that follows here. What is about
+            # to follow they hear in the same call: it costs hardly more than one.
+            if self._calls and not self._inbox.edges:
+                self._hand_on()
+        finally:
+            self._record(signal, body, ident, now, outcome)
         if self.state.undecided is None:
-            STEPS.observe(perf_counter() - began)
-        _counted(type(signal)).inc()
-        rows = [("signal", ident, now, body)]
+            STEPS.observe(took)
+        _counted(type(signal))()
+        self._ports.watch(signal, outcome.decision, self.state)
+        return outcome
+
+    def _record(self, signal: Signal, body: bytes, ident: str, now: Now, outcome: Outcome) -> None:
+        """Journal a step, and promise what follows from it once that is durable."""
+        self._rows.append(("signal", ident, now, body))
         if outcome.decision is not None:
             DECISIONS.inc()
-            rows.append(("decision", f"{ident}.d", now, encode_decision(outcome.decision)))
+            decided = encode_decision(outcome.decision)
+            self._rows.append(("decision", f"{ident}.d", now, decided))
         release = self._handout.promise(outcome)
-        self._rows += rows
         heard = isinstance(signal, MotionChanged) and outcome.decision is None
-        if not (heard and self._inbox.edges):
+        if not (heard and (self._inbox.edges or self._awaits_answer)):
             self._keep(release, bool(outcome.calls))
         if not self.state.room.journaled:
             self._handout.hurry()
-        self._calls += outcome.calls
-        self._called_at = now
-        # What is about to follow they hear in the same call: it costs hardly more than one.
-        if self._calls and not self._inbox.edges:
-            self._hand_on()
-        self._ports.watch(signal, outcome.decision, self.state)
-        return outcome
 
     def _keep(self, release: Callable[[], None] | None, more: bool) -> None:
         rows, self._rows = self._rows, []

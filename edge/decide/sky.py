@@ -10,14 +10,15 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from edge.contracts.base import Frozen
+
 J2000 = 946_728_000.0
 """2000-01-01 12:00 UTC, from where the formulas count days."""
 DAY_S = 86_400.0
 MINUTE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen, frozen=True):
     """Where a room is: degrees north and east (None: nobody said), and its time zone."""
 
     latitude: float | None = None

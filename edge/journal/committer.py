@@ -45,11 +45,12 @@ class Committer:
         began = time.perf_counter()
         if not self._attempt(lambda: self._store.commit(batch)):
             return False
-        COMMITS.observe(time.perf_counter() - began)
+        took = time.perf_counter() - began
         self.head += len(batch.rows)
         for entry in group.entries:
             if entry.release is not None:
                 call(entry.release)
+        COMMITS.observe(took)
         return True
 
     def settle(self) -> bool:

@@ -1,8 +1,8 @@
 """What is held until it is durable, and what of it one commit writes. Pure."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from edge.contracts.base import Frozen
 from edge.journal.rows import Row
 from edge.journal.store import Batch
 
@@ -11,8 +11,7 @@ GROUP_LIMIT = 2_000
 Release = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Frozen, frozen=True):
     """What was appended at once. release: called once it is durable; at: monotonic instant.
 
     snapshot: the state right behind a row's seq.
@@ -25,8 +24,7 @@ class Entry:
     snapshot: tuple[int, bytes] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Frozen, frozen=True):
     """What one commit writes: the oldest entries held, and a cursor that moved."""
 
     entries: tuple[Entry, ...]

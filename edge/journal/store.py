@@ -5,11 +5,11 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from edge.contracts.base import Frozen
 from edge.journal.chain import Head, Link, link
 from edge.journal.errors import JournalError, JournalUnusableError
 from edge.journal.redo import Record, RedoLog, lacking, redo_path
@@ -52,8 +52,7 @@ def _parts(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object
         first += len(part)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Frozen, frozen=True):
     """What one transaction writes. cursor, snapshot: None when unchanged."""
 
     rows: Sequence[Row]

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import structlog
@@ -80,8 +80,10 @@ class Journal:
         self._listeners: tuple[Callable[[], None], ...] = ()
         self._unheard = False
         """Whether there are rows that listeners were not told of."""
-        lock = threading.RLock()
-        self._changed, self._emptied = threading.Condition(lock), threading.Condition(lock)
+        # Taken itself, in C: the conditions' own way to it is Python, at every row.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._emptied = threading.Condition(self._lock)
         self._turn = threading.Lock()
         """Held by whoever writes; taken before the lock of the above, never inside it."""
         self._backoff = Backoff(first=0.1, cap=5.0)
@@ -99,10 +101,11 @@ class Journal:
         release are written at once, others within LINGER_S, or when `more` are about to follow
         from them, with those, within IDLE_S.
         """
+        size = 0
         for row in rows:
             check(row)
-        size = sum(len(row.body) for row in rows)
-        with self._changed:
+            size += len(row.body)
+        with self._lock:
             self._notice_hanging()
             if self._rows_held + len(rows) > MEMORY_ROWS or self._bytes_held + size > MEMORY_BYTES:
                 self._lost += len(rows)
@@ -112,20 +115,13 @@ class Journal:
                 rows, self._lost = (lost_note(rows[0], self._lost), *rows), 0
             return self._hold(Entry(tuple(rows), release, size, self._mono()), more)
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """Make durable at the end, here, what this thread appends inside and somebody waits for.
 
         To wake the journal's thread costs as much as to hand the rows to the disk. For a thread
         that may wait for a disk, and that holds no lock which a release needs.
         """
-        this = threading.get_ident()
-        self._here[this] = False
-        try:
-            yield
-        finally:
-            if self._here.pop(this):
-                self._write_here()
+        return _Writing(self._here, self._write_here)
 
     def _write_here(self) -> None:
         # What the disk refused, or does not answer to, is the journal's thread's to try again.
@@ -137,7 +133,7 @@ class Journal:
                 log.exception("journal not written here")
             finally:
                 self._turn.release()
-        with self._changed:
+        with self._lock:
             if self._entries:
                 self._hurry = self._told = True
                 self._changed.notify_all()
@@ -147,7 +143,7 @@ class Journal:
 
     def snapshot(self, seq: int, body: bytes) -> None:
         """Keep the state as it was right behind row `seq`; written after the rows before it."""
-        with self._changed:
+        with self._lock:
             self._hold(Entry((), None, len(body), self._mono(), (seq, body)))
 
     def _notice_hanging(self) -> None:
@@ -195,7 +191,7 @@ class Journal:
 
     def move_cursor(self, seq: int) -> bool:
         """Move the cursor forward; False (and nothing happens) beyond the head or backwards."""
-        with self._changed:
+        with self._lock:
             if not self._cursor < seq <= self.head:
                 return False
             self._cursor = seq
@@ -205,7 +201,7 @@ class Journal:
 
     def set_back(self, seq: int) -> None:
         """Move the cursor backward: what the service had stored behind `seq` is lost there."""
-        with self._changed:
+        with self._lock:
             self._cursor = max(0, min(self._cursor, seq))
             self._cursor_moved = True
             self._changed.notify_all()
@@ -223,7 +219,7 @@ class Journal:
 
         False after `timeout` s.
         """
-        with self._changed:
+        with self._lock:
             self._hurry = self._waits
             self._changed.notify_all()
             return self._emptied.wait_for(lambda: not self._waits, timeout)
@@ -234,7 +230,7 @@ class Journal:
 
     def stop(self) -> None:
         """Write what is held, within 1 s, then close; what could not be is told and counted."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
             self._changed.notify_all()
         if self._thread.ident is not None:
@@ -272,7 +268,7 @@ class Journal:
 
     def _wait_for_work(self) -> bool:
         """Return once there may be something to write; False: to end."""
-        with self._changed:
+        with self._lock:
             while not (self._waits or self._stopping):
                 self._told = self._hurry = False
                 before = self._cursor_moved
@@ -305,7 +301,7 @@ class Journal:
             return False
         self._backoff.reset()
         self._tell_readers()
-        with self._changed:
+        with self._lock:
             self._emptied.notify_all()
         return True
 
@@ -325,7 +321,7 @@ class Journal:
         return True
 
     def _gather(self) -> Group:
-        with self._changed:
+        with self._lock:
             self._told = False
             group = first_group(self._entries, self._cursor if self._cursor_moved else None)
             self._hurry = len(group.entries) < len(self._entries)
@@ -335,7 +331,7 @@ class Journal:
     def _finish(self, entries: Sequence[Entry]) -> None:
         rows = sum(len(entry.rows) for entry in entries)
         ROWS.labels("durable").inc(rows)
-        with self._changed:
+        with self._lock:
             for entry in entries:
                 self._entries.popleft()
                 self._bytes_held -= entry.size
@@ -351,9 +347,23 @@ class Journal:
 
     def _retry_later(self, give_up: float) -> bool:
         delay = self._backoff.next()
-        with self._changed:
+        with self._lock:
             if not self._stopping:
                 self._changed.wait_for(lambda: self._stopping, delay)
                 return True
         time.sleep(min(0.05, delay))
         return time.monotonic() < give_up
+
+
+class _Writing:
+    """Notes that this thread writes what it appends, and writes that at the end."""
+
+    def __init__(self, here: dict[int, bool], write: Callable[[], None]) -> None:
+        self._here, self._write = here, write
+
+    def __enter__(self) -> None:
+        self._here[threading.get_ident()] = False
+
+    def __exit__(self, *_: object) -> None:
+        if self._here.pop(threading.get_ident()):
+            self._write()

@@ -85,6 +85,7 @@ class Guest:
         if self._ready is None:
             with contextlib.suppress(GuestError):
                 self._ready = Instance(self)
+                self._ready.find("handle")
 
     def close(self) -> None:
         """Free the instances that are kept; calling it again does nothing."""
@@ -133,7 +134,7 @@ class Instance:
     def call(self, export: str, text: str | None) -> str:
         """Call an export, once more if need be, under a deadline of its own."""
         self._calls += 1
-        func = self._funcs.get(export) or self._find(export)
+        func = self._funcs.get(export) or self.find(export)
         arg, result, count = self._arg, self._result, 0
         if text is not None:
             given = text.encode("utf-8")
@@ -165,7 +166,8 @@ class Instance:
         self._box.begin(self._limits, self._log)
         ffi.set_epoch_deadline(self._context, self._timer.begin(self._limits.deadline_ms))
 
-    def _find(self, export: str) -> Any:
+    def find(self, export: str) -> Any:
+        """Return an export, ready to be called; GuestError when it is none."""
         func, index = ffi.Func(), self._guest.export_at[export]
         if not ffi.get_func(ctypes.byref(self._instance), self._context, index, ctypes.byref(func)):
             raise GuestError(f"{export} is not a function")

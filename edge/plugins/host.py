@@ -70,7 +70,9 @@ class PluginHost:
         self._cache, self._changing = cache, changing
         self._runners = {plugin.id: Runner(plugin) for plugin in plugins}
         self._waiting = {name: Waiting() for name in self._runners}
-        self._changed = threading.Condition()
+        # Taken itself, in C: the condition's own way to it is Python, at every call.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._arrived: deque[Ready | Refused] = deque()
         if cache is not None:
             cache.when_refused(self._compiled_anew)
@@ -82,7 +84,7 @@ class PluginHost:
 
     def submit(self, call: PluginCall) -> None:
         """Queue a call; never blocks. PluginError when no such plugin is installed."""
-        with self._changed:
+        with self._lock:
             waiting = self._waiting.get(call.plugin)
             if waiting is None:
                 raise PluginError(f"{call.plugin!r} is not installed; enable it in the room's file")
@@ -99,14 +101,14 @@ class PluginHost:
 
         version: of the kept text, as its manifest said then; another one's is not handed in.
         """
-        with self._changed:
+        with self._lock:
             runner = self._runners.get(plugin)
             if runner is not None and runner.plugin.manifest.state == version:
                 runner.state = state
 
     def release(self, plugin: str) -> None:
         """End a plugin's quarantine."""
-        with self._changed:
+        with self._lock:
             if plugin in self._runners:
                 self._runners[plugin].release()
 
@@ -126,7 +128,7 @@ class PluginHost:
 
     def stop(self) -> None:
         """End the threads once the call that runs is over: its deadline bounds that."""
-        with self._changed:
+        with self._lock:
             self._stopping = True
             self._changed.notify()
         self._loader.stop()
@@ -157,7 +159,7 @@ class PluginHost:
         return not self._stopping
 
     def _rest(self, box: Sandbox, seconds: float | None) -> bool:
-        with self._changed:
+        with self._lock:
             if not self._due():
                 box.timer.rest()
             ends = self._changed.wait_for(
@@ -171,7 +173,10 @@ class PluginHost:
         return not self._due()
 
     def _due(self) -> bool:
-        return any(self._waiting[name] and r.answers for name, r in self._runners.items())
+        for name, runner in self._runners.items():  # noqa: SIM110 - a generator costs as much again
+            if self._waiting[name] and runner.answers:
+                return True
+        return False
 
     def _load(self, runner: Runner, box: Sandbox) -> None:
         plugin = runner.plugin
@@ -185,7 +190,7 @@ class PluginHost:
             self._unfit(runner, str(error))
 
     def _arrive(self, found: Ready | Refused) -> None:
-        with self._changed:
+        with self._lock:
             self._arrived.append(found)
             self._changed.notify()
 
@@ -205,7 +210,7 @@ class PluginHost:
             new.inherit(old)
             old.close()
             self._answered.pop(name, None)
-        with self._changed:
+        with self._lock:
             self._waiting.setdefault(name, Waiting())
             self._runners[name] = new
         self._changing(new.plugin)
@@ -236,7 +241,7 @@ class PluginHost:
         runner, waiting = self._runners[name], self._waiting[name]
         if not runner.answers:
             return
-        with self._changed:
+        with self._lock:
             batch, refused = waiting.take(), waiting.take_refused()
             now, seed = waiting.now, waiting.seed
         if refused:

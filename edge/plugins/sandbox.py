@@ -31,6 +31,9 @@ def _config() -> wasmtime.Config:
     # address space alone, of one or two instances a plugin.
     config.memory_reservation = 4 << 30
     config.memory_guard_size = 32 * MEGABYTE
+    # What a guest begins with is copied when its instance is made, while nobody waits, not page by
+    # page at the first touch, in its call.
+    config.memory_init_cow = False
     # The same input gives the same bits on every machine: calls can be made again from a journal.
     config.cranelift_nan_canonicalization = True
     config.wasm_relaxed_simd = False

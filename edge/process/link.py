@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from edge.contracts.topics import PAYLOAD_LIMIT
 from edge.process.backoff import Backoff
 from edge.process.client import Broker
+from edge.process.counting import counting
 from edge.process.packets import Message
 from edge.process.session import OnAck, Session
 
@@ -77,7 +78,7 @@ class Link:
         self._on_up = (on_up,) if on_up else ()
         self._reading: Reading = nullcontext
         # A label look-up per message costs as much as handing the message on.
-        self._counts = {what: MESSAGES.labels(name, what) for what in OUTCOMES}
+        self._counts = {what: counting(MESSAGES.labels(name, what)) for what in OUTCOMES}
         self._handlers: dict[str, tuple[int, tuple[Handler, ...]]] = {}
         self._known: dict[str, tuple[Handler, ...]] = {}
         self._lock = threading.Lock()
@@ -214,15 +215,15 @@ class Link:
     def _dispatch(self, message: Message) -> None:
         topic, payload, retained = message
         if not topic:
-            self._counts["failed"].inc()
+            self._counts["failed"]()
             return
         if len(payload) > self._payload_limit:
-            self._counts["too_large"].inc()
+            self._counts["too_large"]()
             return
         outcome = "unwanted"
         for handler in self._hearers(topic):
             outcome = self._call(handler, topic, payload, retained)
-        self._counts[outcome].inc()
+        self._counts[outcome]()
 
     def _hearers(self, topic: str) -> tuple[Handler, ...]:
         """Return who hears of a topic; kept, as devices speak of the same again and again."""

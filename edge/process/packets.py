@@ -59,3 +59,17 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
         if not byte & MORE:
             return size, at + place + 1
     return len(data) + 1, at + 1
+
+
+def publish_packet(
+    mid: int, topic: bytes, payload: bytes | bytearray, qos: int, retain: bool, dup: bool
+) -> bytes:
+    """Return a message as it goes to a broker, without properties. mid counts where qos does."""
+    named = len(topic).to_bytes(2, "big") + topic + (mid.to_bytes(2, "big") if qos else b"") + b"\0"
+    size, length = len(named) + len(payload), bytearray()
+    while size >= MORE:
+        length.append(size & ~MORE & 0xFF | MORE)
+        size >>= 7
+    length.append(size)
+    first = PUBLISH | dup << 3 | qos << 1 | retain
+    return bytes((first, *length)) + named + payload

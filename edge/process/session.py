@@ -1,6 +1,7 @@
 """One MQTT 5 connection, from CONNECT to its end. Link makes a new one for every attempt."""
 
 import contextlib
+import math
 import os
 import select
 import threading
@@ -62,6 +63,8 @@ class Session:
         self._waiting: dict[int, OnAck] = {}
         self._acked: deque[tuple[int, int]] = deque()
         self._inside = threading.Lock()
+        self._look_at = 0.0
+        """When paho is to see next whether the broker still lives."""
         # First what may fail, as for a certificate that is none: `run` closes the other.
         self._client = make_client(name, broker, will)
         self._wake_at = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -71,6 +74,7 @@ class Session:
         self._client.on_subscribe = self._subscribed
         self._client.on_disconnect = self._disconnected
         self._client.on_publish = self._published
+        self._client.on_answer = self._answered
         self._client.on_message = self._received
         self._on_message = on_message
 
@@ -97,15 +101,17 @@ class Session:
                 self._wake_at = -1
 
     def _serve(self, stop: threading.Event) -> str:
-        give_up = float("inf")
-        while time.monotonic() < give_up:
+        give_up = math.inf
+        while True:
             code = self._turn()
-            self._deliver_acks()
+            if self._acked:
+                self._deliver_acks()
             if code != paho.MQTT_ERR_SUCCESS:
                 return self.reason or paho.error_string(code)
             if stop.is_set():
                 give_up = min(give_up, time.monotonic() + CLOSE_S)
-        return "stopped"
+                if time.monotonic() >= give_up:
+                    return "stopped"
 
     def _turn(self) -> MQTTErrorCode:
         """Wait for the network or for something to write, and serve it."""
@@ -118,19 +124,21 @@ class Session:
         wait = 0.0 if sock.pending() else LOOP_S
         readable, _, _ = select.select([network, self._wake_at], writing, [], wait)
         # What follows from the messages comes at the end of `reading`, when others may write.
-        with self._reading():
+        with self._reading(), self._inside:
+            if self._wake_at in readable:
+                os.eventfd_read(self._wake_at)
+            code = paho.MQTT_ERR_SUCCESS
+            if network in readable or sock.pending():
+                sock.fill()
+                code = self._read(sock)
+            if code == paho.MQTT_ERR_SUCCESS and client.want_write():
+                code = client.loop_write()
+        # Nobody waits for the rest.
+        sock.acknowledge_now()
+        if code == paho.MQTT_ERR_SUCCESS and time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOP_S
             with self._inside:
-                if self._wake_at in readable:
-                    os.eventfd_read(self._wake_at)
-                code = paho.MQTT_ERR_SUCCESS
-                if network in readable or sock.pending():
-                    sock.fill()
-                    code = self._read(sock)
-                if code == paho.MQTT_ERR_SUCCESS and client.want_write():
-                    code = client.loop_write()
-                if code == paho.MQTT_ERR_SUCCESS:
-                    code = client.loop_misc()
-            sock.acknowledge_now()
+                code = client.loop_misc()
         return code
 
     def _read(self, sock: Buffered) -> MQTTErrorCode:
@@ -186,13 +194,29 @@ class Session:
             return False
         # The network thread takes this lock only outside paho's own, so the order is one-way.
         with self._lock:
-            info = self._client.publish(topic, payload, qos, retain)
-            if info.rc != paho.MQTT_ERR_SUCCESS:
-                return False
+            mid = self._send_now(topic, payload, qos, retain)
+            waits = mid is None
+            if mid is None:
+                info = self._client.publish(topic, payload, qos, retain)
+                if info.rc != paho.MQTT_ERR_SUCCESS:
+                    return False
+                mid = info.mid
             if qos and on_ack is not None:
-                self._waiting[info.mid] = on_ack
-        self._flush()
+                self._waiting[mid] = on_ack
+        if waits or self._client.want_write():
+            self._flush()
         return True
+
+    def _send_now(self, topic: str, payload: bytes, qos: int, retain: bool) -> int | None:
+        """Write a message, here and now if nobody else is at it; None: paho is to have it."""
+        if qos > 1 or not self._inside.acquire(blocking=False):
+            return None
+        try:
+            if self._wake_at < 0:
+                return None
+            return self._client.send_now(topic.encode(), payload, qos, retain)
+        finally:
+            self._inside.release()
 
     def subscribe(self, topic_filter: str, qos: int) -> None:
         """Add a filter to a connection the broker accepted; before that, `filters` names it."""
@@ -270,3 +294,6 @@ class Session:
         _properties: Properties | None,
     ) -> None:
         self._acked.append((mid, int(reason.value)))
+
+    def _answered(self, mid: int, code: int) -> None:
+        self._acked.append((mid, code))

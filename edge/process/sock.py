@@ -6,6 +6,7 @@ import socket
 from edge.process.packets import Message, read_message
 
 CHUNK = 64 * 1024
+QUICKACK = socket.TCP_QUICKACK
 
 
 class Buffered:
@@ -52,9 +53,10 @@ class Buffered:
 
         Linux would put that off for 40 ms, and forgets this wish, so it is said again and again.
         """
-        if hasattr(socket, "TCP_QUICKACK"):
-            with contextlib.suppress(OSError):
-                self._raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        try:
+            self._raw.setsockopt(socket.IPPROTO_TCP, QUICKACK, 1)
+        except OSError:
+            return  # it has ended
 
     def fileno(self) -> int:
         """The descriptor, -1 once closed."""

@@ -20,6 +20,7 @@ from edge.contracts.signals import (
 )
 from edge.contracts.topics import NODE
 from edge.contracts.wire import NodeMessage
+from edge.process.counting import counting
 from edge.process.rate import RateLimit
 from edge.signals.health import HealthReporter
 
@@ -39,9 +40,9 @@ _decoder = msgspec.json.Decoder(NodeMessage)
 
 
 @cache
-def _counted(outcome: str) -> Counter:
+def _counted(outcome: str) -> Callable[[], None]:
     """A label look-up per message costs as much as checking it."""
-    return MESSAGES.labels(outcome)
+    return counting(MESSAGES.labels(outcome))
 
 
 class Subscriber(Protocol):
@@ -111,7 +112,7 @@ class NodeSource:
                 self._stranger_at = self._mono()
                 # The name is left out: a stranger could make each report a new one.
                 self._strangers.degraded("a board that is not in the configuration sends messages")
-        _counted(outcome).inc()
+        _counted(outcome)()
 
     def _watch(self) -> None:
         while not self._stop.wait(self._check_s):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from edge.contracts.base import Now
 from edge.contracts.commands import PRIORITIES, PluginCommand, Proposal
 from edge.contracts.signals import (
     ClockChecked,
@@ -20,9 +21,11 @@ from edge.contracts.signals import (
     Woke,
 )
 from edge.decide.arbiter import hold
-from edge.decide.modes import BY_NAME, MODES, acting, standing
+from edge.decide.modes import BY_NAME, MODES, View, acting, active, standing
+from edge.decide.pause import Pause
 from edge.decide.policy import Policy
-from tests.world.room import SETTINGS, Room, meeting
+from edge.fusion.state import Presence, Reading, RoomState, SourceState
+from tests.world.room import EPOCH, SETTINGS, Room, meeting
 
 NAMES = tuple(mode.name for mode in MODES)
 PLUGIN = "plugin:lights"
@@ -100,6 +103,39 @@ def test_the_table_names_every_mode():
     for mode in MODES:
         assert mode.cause
         assert mode.behaviour
+
+
+def test_one_look_says_what_all_looks_say():
+    """Every cause with and without every other, each sense heard just now, long ago and never."""
+    rules = SETTINGS.fusion
+    flags = itertools.product((False, True), repeat=6)
+    senses = tuple(itertools.product((None, 0.0, 100.0), repeat=3))
+    seen = set()
+    for trusted, known, paused, broken_, shut_out, moving in flags:
+        for (people, voice, estimate), gone in itertools.product(
+            senses, ((), ("camera",), ("journal",))
+        ):
+            room = RoomState(
+                presence=Presence(known=known),
+                people=None if people is None else Reading(1, "camera", people),
+                voice=None if voice is None else Reading(0.1, "microphone", voice),
+                estimate=None if estimate is None else Reading(0.5, "occupancy", estimate),
+                motion={"a": Reading(1.0, "a", 100.0)} if moving else {},
+                sources={name: SourceState("lost", "", 0.0) for name in gone},
+                clock_trusted=trusted,
+            )
+            view = View(
+                room, rules, Pause(1e9, 1e9, "panel", "p") if paused else None,
+                "broken" if broken_ else "", {"plugin:x": "why"} if shut_out else {},
+                frozenset(gone), Now(EPOCH, 100.0),
+            )  # fmt: skip
+            expected = tuple(mode.name for mode in MODES if mode.here(view))
+            assert active(view) == expected
+            seen.add(expected)
+    assert () in seen
+    assert {name for names in seen for name in names} >= set(NAMES) - {
+        "calendar", "devices", "service"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", NAMES)

@@ -94,6 +94,37 @@ def test_a_motion_that_plugins_hear_of_is_decided_with_their_answer(loop, notes)
     assert [type(s) for s in notes.signals()] == [Booted, MotionChanged, PluginAnswered]
 
 
+def test_plugins_hear_of_a_motion_first_and_it_is_kept_with_their_answer(loop, notes):
+    told = []
+    loop._ports = replace(
+        loop._ports,
+        record=lambda rows, _release, more: told.append(([kind for kind, *_ in rows], more)),
+        call=lambda calls, *_: told.append(calls),
+    )
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    told.clear()
+    loop.offer(MotionChanged("node:a", True))
+    until(lambda: told)
+    ((call,),) = told
+    loop.offer(PluginAnswered(call.plugin, (call.event.id,)))
+    until(lambda: len(told) > 1)
+    assert told[1:] == [(["signal", "signal", "decision"], False)]
+
+
+def test_a_plugin_that_cannot_be_called_costs_no_row(loop, notes):
+    def refuse(*_):
+        raise RuntimeError("a defect")
+
+    loop._ports = replace(loop._ports, call=refuse)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(MotionChanged("node:a", True))
+    loop.offer(ContactChanged("node:a", "door", True))
+    until(lambda: len(notes.signals()) >= 3)
+    assert [type(s) for s in notes.signals()][:3] == [Booted, MotionChanged, ContactChanged]
+
+
 def test_a_motion_whose_answer_does_not_come_is_decided_all_the_same(loop, notes):
     loop.start(1, "hash")
     until(lambda: loop._running)
