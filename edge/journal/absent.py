@@ -25,7 +25,7 @@ class AbsentJournal:
     then the process is to start anew, with a journal.
     """
 
-    boot, ident, head, failing = 0, "", 0, True
+    boot, ident, head, readable, failing = 0, "", 0, 0, True
 
     def __init__(
         self,

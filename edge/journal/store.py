@@ -297,7 +297,7 @@ class Store:
             if self._redo is not None and self._redo.used:
                 self._sync_from_now(True)
                 self._db.execute(_SET, ("closed", self.boot))  # a change, or nothing is synced
-        except (sqlite3.Error, OSError):
+        except (sqlite3.Error, OSError, JournalError):
             return False
         return True
 

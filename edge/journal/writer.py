@@ -181,6 +181,11 @@ class Journal:
         return self._committer.head
 
     @property
+    def readable(self) -> int:
+        """The last row that `read` yields; behind `head` for LINGER_S at most."""
+        return self._store.head.seq
+
+    @property
     def failing(self) -> bool:
         """Whether the last commit failed or hangs, so that rows wait in memory."""
         return self._committer.failing or self._committer.hanging

@@ -49,6 +49,11 @@ class Outbox(Protocol):
         """Seq of the last durable row."""
         ...
 
+    @property
+    def readable(self) -> int:
+        """Seq of the last row that can be read: behind the head for some milliseconds."""
+        ...
+
     def cursor(self) -> int:
         """Seq up to which the service has stored the rows."""
         ...
@@ -173,7 +178,7 @@ class Uplink:
     def _take_stock(self) -> None:
         cursor = self._journal.cursor()
         self._sent = max(self._sent, cursor)
-        BEHIND.set(self._journal.head - cursor)
+        BEHIND.set(self._journal.readable - cursor)
         if self._sent == cursor:
             self._resend_at = float("inf")
         elif self._mono() >= self._resend_at:
@@ -184,7 +189,7 @@ class Uplink:
 
     def _room_left(self) -> int:
         """Return how many rows to send now: all there are, else a good part of the window."""
-        there_are = self._journal.head - self._sent
+        there_are = self._journal.readable - self._sent
         room = self._journal.cursor() + WINDOW - self._sent
         return there_are if there_are <= room else room if room >= WINDOW // 4 else 0
 

@@ -182,6 +182,22 @@ def test_a_window_that_is_nearly_full_is_filled_up_in_good_parts(
         assert site.sequences() == list(range(1, WINDOW + 51))
 
 
+def test_rows_that_cannot_be_read_yet_are_not_asked_for(
+    broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.journal.writer.LINGER_S", 60.0)
+    with Site(broker) as site, Room(broker, tmp_path / "journal.db") as room:
+        until(lambda: room.uplink._up)
+        with room.journal.writing():
+            room.journal.append([numbered(1)], lambda: None)
+        assert (room.journal.head, room.journal.readable) == (1, 0)
+        # Else it would look for them again and again.
+        assert room.uplink._room_left() == 0
+        assert room.journal.flush(5)
+        assert room.journal.readable == 1
+        until(lambda: site.sequences() == [1])
+
+
 def test_silence_of_the_service_is_told_and_the_rows_are_sent_again(
     broker: Mosquitto, tmp_path: Path
 ) -> None:
