@@ -281,6 +281,15 @@ class Loop:
         except Exception:
             # A defect in a pure part costs this one signal, never the room.
             log.exception("step failed", signal=self._failed(type(signal).__name__))
+            self._keep_heard()
+
+    def _keep_heard(self) -> None:
+        """Keep what waits for its decision, as that may not come."""
+        try:
+            if self._rows:
+                self._keep(None, more=False)
+        except Exception:
+            log.exception("rows not kept")
 
     def _failed(self, what: str) -> str:
         """Count a defect, and leave it time; return what it cost."""
@@ -334,8 +343,9 @@ class Loop:
             self._rows.append(("decision", f"{ident}.d", now, decided))
         release = self._handout.promise(outcome)
         heard = isinstance(signal, MotionChanged) and outcome.decision is None
-        if not (heard and (self._inbox.edges or self._awaits_answer)):
-            self._keep(release, bool(outcome.calls))
+        waits = heard and (self._inbox.edges or self._awaits_answer)
+        if not waits or len(self._rows) >= TOGETHER:
+            self._keep(release, bool(outcome.calls or waits))
         if not self.state.room.journaled:
             self._handout.hurry()
 

@@ -105,13 +105,26 @@ class Reader:
         head = head_of(meta)
         if head.seq > after:
             return self._chunk(after, min(left, CHUNK) if left > 0 else CHUNK)
-        found: list[StoredRow] = []
-        for record, links in lacking(self._redo, str(meta.get("journal")), head):
-            for row, linked in zip(record.rows, links, strict=True):
-                stored = (linked[0], record.boot, row.kind, row.id, row.now, row.body, linked[-1])
-                found.append(StoredRow(*stored))
-        found = [row for row in found if row.seq > after]
+        found = [row for row in self._logged(meta, head) if row.seq > after]
+        if not found and head_of(self.meta()).seq > after:
+            return self._chunk(after, min(left, CHUNK) if left > 0 else CHUNK)  # moved just now
         return found[:left] if left > 0 else found
+
+    def _logged(self, meta: Mapping[str, object], head: Head) -> list[StoredRow]:
+        """Return what the redo log holds behind `head`."""
+        boot, path = meta.get("boot"), self._redo
+        if path is None or not isinstance(boot, int):
+            return []
+        found: list[StoredRow] = []
+        try:
+            for record, links in lacking(path, str(meta.get("journal")), boot, head):
+                for row, at in zip(record.rows, links, strict=True):
+                    found.append(
+                        StoredRow(at[0], record.boot, row.kind, row.id, row.now, row.body, at[-1])
+                    )
+        except OSError as error:
+            raise JournalError(f"{path} cannot be read: {error.strerror}") from error
+        return found
 
     def _query(self, text: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -122,9 +135,11 @@ class Reader:
 
     def find(self, row_id: str) -> list[StoredRow]:
         """Return the rows with this id, oldest first; looks through the whole journal."""
-        found = [_stored(row) for row in self._query(f"{_SELECT} WHERE c.id = ?", row_id)]
         end = head_of(self.meta()).seq
-        return found + [row for row in self._tail(end, -1) if row.id == row_id]
+        found = [_stored(row) for row in self._query(f"{_SELECT} WHERE c.id = ?", row_id)]
+        known = {row.seq for row in found}
+        late = self._tail(end, -1)
+        return found + [row for row in late if row.id == row_id and row.seq not in known]
 
     def latest_snapshot(self) -> tuple[int, bytes] | None:
         """Return the newest (seq, body), or None."""

@@ -7,6 +7,7 @@ a kill or a loss of power puts in what the database lacks. `<journal>-redo` belo
 as `<journal>-wal` does; a journal that was closed has neither.
 """
 
+import errno
 import mmap
 import os
 import struct
@@ -51,7 +52,7 @@ _DECODER = msgspec.msgpack.Decoder(Record)
 
 def redo_path(journal: Path) -> Path:
     """Return where the redo log of a journal is."""
-    return Path(f"{journal}-redo")
+    return Path(f"{os.path.realpath(journal)}-redo")  # as SQLite names its own
 
 
 class RedoLog:
@@ -93,8 +94,8 @@ class RedoLog:
 
     @property
     def nearly_full(self) -> bool:
-        """Whether it is time to sync the database, while nobody waits for it."""
-        return self._place > SIZE * 3 // 4
+        """Whether it is time for `restart`, while nobody waits for it."""
+        return self._refused or self._place > SIZE * 3 // 4
 
     def restart(self) -> None:
         """Begin anew: all that was written is durable elsewhere."""
@@ -140,14 +141,18 @@ def _sync_folder(folder: Path) -> None:
 def recorded(path: Path) -> Iterator[Record]:
     """Yield the records of a redo log from its begin, up to the first that is not whole.
 
-    There is none in a file that is missing or cannot be read. What is older than the last restart
-    may follow: whoever asks knows what it has.
+    There is none where there is no file; OSError where it cannot be read. What is older than the
+    last restart may follow: whoever asks knows what it has.
     """
     try:
         with path.open("rb") as file:
             content = file.read(SIZE)
-    except OSError:
+    except (FileNotFoundError, IsADirectoryError):
         return
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return
+        raise
     place = 0
     while place + _HEADER.size <= len(content):
         magic, length, check = _HEADER.unpack_from(content, place)
@@ -163,12 +168,15 @@ def recorded(path: Path) -> Iterator[Record]:
         place += -place % BLOCK
 
 
-def lacking(path: Path, ident: str, head: Head) -> Iterator[tuple[Record, list[Link]]]:
-    """Yield what a redo log holds behind `head` of the journal `ident`, linked, in order."""
+def lacking(path: Path, ident: str, boot: int, head: Head) -> Iterator[tuple[Record, list[Link]]]:
+    """Yield what a redo log holds behind `head` of the journal `ident`, linked, in order.
+
+    boot: the journal's last start; what another one left behind went its own way.
+    """
     for record in recorded(path):
         if record.seq + len(record.rows) <= head.seq + 1:
             continue
-        if (record.ident, record.seq) != (ident, head.seq + 1):
+        if (record.ident, record.boot, record.seq) != (ident, boot, head.seq + 1):
             return
         try:
             for row in record.rows:

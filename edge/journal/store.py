@@ -18,6 +18,8 @@ from edge.journal.rows import Row
 APPLICATION_ID = 0x524B4A31  # "RKJ1"
 FORMAT = 1
 SNAPSHOTS_KEPT = 2
+MOVE_ROWS = 2000
+"""Rows after which SQLite's log is moved into its file."""
 
 _SCHEMA = (
     "CREATE TABLE chain(seq INTEGER PRIMARY KEY, boot INTEGER NOT NULL, kind TEXT NOT NULL,"
@@ -103,6 +105,7 @@ class Store:
             self.ident = self._identity()
             self._recover()
             self.boot = self._raise_boot()
+            self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")  # or the redo log is still needed
             self.cursor = min(self._meta_int("cursor"), self.head.seq)
         except (sqlite3.Error, OSError) as error:
             self._lock.close()
@@ -116,6 +119,10 @@ class Store:
         """The last durable row."""
         self._doubted: tuple[Batch | None, Head] | None = None
         """A write that reported failure: what it was asked to add, and the head if it held."""
+        self._suspect = False
+        """Something failed, and what was written before may not be on the disk."""
+        self._unmoved = 0
+        """Rows that only SQLite's log has."""
         try:
             self._redo: RedoLog | None = RedoLog(redo_path(path))
         except OSError:
@@ -131,6 +138,8 @@ class Store:
             db.execute("PRAGMA journal_mode=WAL")
             db.execute("PRAGMA synchronous=FULL")
             db.execute("PRAGMA journal_size_limit=16777216")
+            # Our own, as SQLite keeps to itself what goes wrong in one of its.
+            db.execute("PRAGMA wal_autocheckpoint=0")
             if not known:
                 _create(db)
         except BaseException:
@@ -145,7 +154,8 @@ class Store:
         if self.head != (Head(*last) if last else Head()):
             raise JournalError(
                 f"{self.path}: the last row is not the one that was written last, rows were"
-                " removed or added: keep the file as evidence, move it away and start again"
+                " removed or added: keep the file as evidence, move it away with its -redo, and"
+                " start again"
             )
 
     def _identity(self) -> str:
@@ -158,7 +168,9 @@ class Store:
 
     def _recover(self) -> None:
         """Put in what the last process made durable in the redo log, and no further."""
-        for record, links in lacking(redo_path(self.path), self.ident, self.head):
+        for record, links in lacking(
+            redo_path(self.path), self.ident, self._meta_int("boot"), self.head
+        ):
             head = Head(links[-1][0], links[-1][-1])
             self._insert(links, Batch(record.rows), head, synced=True)
             self.head = head
@@ -187,8 +199,10 @@ class Store:
             self._write(batch, synced=True)
 
     def _log(self, batch: Batch) -> bool:
-        if self._redo is None or not batch.rows or self._doubted is not None:
+        if self._redo is None or not batch.rows or self._doubted is not None or self._suspect:
             return False
+        if batch.cursor is not None and batch.cursor < self.cursor:
+            return False  # A cursor that goes back is not lost with the power.
         record = Record(self.ident, self.boot, self._end + 1, tuple(batch.rows))
         if not self._redo.write(record):
             return False
@@ -204,24 +218,35 @@ class Store:
     def settle(self) -> None:
         """Put into the database what the redo log alone holds; raises as `commit` does."""
         if self._behind:
-            self._write(None, synced=self._redo is None or self._redo.nearly_full)
+            self._write(None, synced=self._redo is None)
 
     def _write(self, batch: Batch | None, *, synced: bool) -> None:
         """Put into the database what is behind, and `batch` after it, in one transaction."""
-        if self._doubted is not None and self._held(batch):
-            return
+        if self._doubted is not None:
+            was, head = self._doubted
+            if self._held(head):
+                self._make_sure()
+                self._is_at(head)
+                if was == batch:
+                    return
         whole = together([*self._behind, batch] if batch is not None else self._behind)
         links, head = link(whole.rows, self.boot, self.head)
         self._doubted = (batch, head)
-        self._insert(links, whole, head, synced=synced)
-        self._doubted = None
+        try:
+            self._insert(links, whole, head, synced=synced)
+        except BaseException:
+            self._suspect = True
+            raise
+        if self._suspect:
+            self._make_sure()
         self._is_at(head)
-        # Where nothing changed, SQLite syncs nothing; a row is always a change.
-        if synced and links and self._redo is not None:
-            self._redo.restart()
+        self.cursor = self.cursor if whole.cursor is None else whole.cursor
+        self._unmoved += len(links)
+        if self._unmoved >= MOVE_ROWS or (self._redo is not None and self._redo.nearly_full):
+            self._move()
 
-    def _held(self, batch: Batch | None) -> bool:
-        """Open the file anew after a write that failed; whether it held after all, `batch` in it.
+    def _held(self, head: Head) -> bool:
+        """Open the file anew after a write that failed; whether it held after all: it is at `head`.
 
         After a failed write the connection's view cannot be believed.
         """
@@ -230,16 +255,33 @@ class Store:
             raise FileNotFoundError(f"{self.path} is gone")
         self._db.close()
         self._db = self._open()
-        found, doubted = self._read_head(), self._doubted
-        if found == self.head or doubted is None:
-            return False
-        if found != doubted[1]:
+        found = self._read_head()
+        if found not in (self.head, head):
             raise JournalError(f"somebody else wrote row {found.seq}")
-        self._doubted = None
-        self._is_at(found)
-        return doubted[0] == batch
+        return found == head != self.head
+
+    def _move(self) -> None:
+        """Move what SQLite's log holds into its file; whether that is well, the next write says."""
+        try:
+            self._make_sure()
+        except sqlite3.Error:
+            self._suspect = True
+
+    def _make_sure(self) -> None:
+        """Move what SQLite's log holds into its file, synced; then the redo log may begin anew.
+
+        A sync that failed is no better for being asked again, as the kernel takes its pages for
+        written: what is behind one is durable once it is in the file itself.
+        """
+        busy, size, moved = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self._unmoved = 0
+        if not busy and size == moved:  # else somebody is reading: later
+            self._suspect = False
+            if self._redo is not None:
+                self._redo.restart()
 
     def _is_at(self, head: Head) -> None:
+        self._doubted = None
         self.head, self._end = head, head.seq
         self._behind.clear()
 
@@ -295,8 +337,11 @@ class Store:
         try:
             self.settle()
             if self._redo is not None and self._redo.used:
+                self._make_sure()
+            if self._redo is not None and self._redo.used:
                 self._sync_from_now(True)
                 self._db.execute(_SET, ("closed", self.boot))  # a change, or nothing is synced
+                return not self._suspect
         except (sqlite3.Error, OSError, JournalError):
             return False
         return True
@@ -345,7 +390,8 @@ def _explained(path: Path, error: Exception) -> JournalUnusableError:
     text = str(error)
     if "not a database" in text or "malformed" in text or "corrupt" in text:
         return JournalUnusableError(
-            f"{path} is damaged ({text}): move it away, it can still be inspected, and start again"
+            f"{path} is damaged ({text}): move it away with its -wal and -redo, it can still be"
+            " inspected, and start again"
         )
     if isinstance(error, PermissionError) or "readonly" in text or "unable to open" in text:
         return JournalUnusableError(

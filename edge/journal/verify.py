@@ -43,6 +43,8 @@ def verify(path: Path) -> Verification:
         return _verify(db, redo_path(path))
     except sqlite3.Error as error:
         raise JournalError(f"{path} is damaged: {error}") from error
+    except OSError as error:
+        raise JournalError(f"{redo_path(path)} cannot be read: {error.strerror}") from error
     finally:
         db.close()
 
@@ -65,7 +67,8 @@ def _verify(db: sqlite3.Connection, redo: Path) -> Verification:
     if stray is not None:
         return Verification(False, rows, stray, f"payload {stray} has no row", prev.hex())
     # What is durable and not in the database yet; each is there only where it follows.
-    for _, links in lacking(redo, str(meta.get("journal")), Head(rows, prev)):
+    ident, boot = str(meta.get("journal")), meta.get("boot", 0)
+    for _, links in lacking(redo, ident, boot, Head(rows, prev)):
         rows, prev = links[-1][0], links[-1][-1]
     return Verification(True, rows, head=prev.hex())
 

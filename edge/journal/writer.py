@@ -25,6 +25,8 @@ WAITING = Gauge("roomkeeper_journal_waiting", "Rows in memory that are not durab
 
 LINGER_S = 0.005
 """Rows that nobody waits for wait this long for those that follow from them: one sync, not two."""
+LATE_S = 0.02
+"""Rows that are durable can be read after so long at most, whoever else waits for the disk."""
 IDLE_S = 1.0
 MEMORY_ROWS = 100_000
 MEMORY_BYTES = 64 * 1024 * 1024
@@ -78,6 +80,8 @@ class Journal:
         """What could not be written yet: to be tried again, the same. Whether a failed commit held
         can be told only then."""
         self._listeners: tuple[Callable[[], None], ...] = ()
+        self._behind_at = math.inf
+        """Since when something is durable that cannot be read."""
         self._unheard = False
         """Whether there are rows that listeners were not told of."""
         # Taken itself, in C: the conditions' own way to it is Python, at every row.
@@ -182,7 +186,7 @@ class Journal:
 
     @property
     def readable(self) -> int:
-        """The last row that `read` yields; behind `head` for LINGER_S at most."""
+        """The last row that `read` yields; behind `head` for LATE_S at most."""
         return self._store.head.seq
 
     @property
@@ -212,7 +216,7 @@ class Journal:
             self._changed.notify_all()
 
     def read(self, after: int = 0, limit: int | None = None) -> Iterator[StoredRow]:
-        """Yield the rows behind `after`, in order: durable, and for LINGER_S at most not here."""
+        """Yield the rows behind `after`, in order: durable, and for LATE_S at most not here."""
         return self._reader.read(after, limit)
 
     def latest_snapshot(self) -> tuple[int, bytes] | None:
@@ -296,7 +300,9 @@ class Journal:
         with self._turn:
             if not self._write_next():
                 return False
-            return self._hurry or self._settle()  # who waits for the disk goes first
+            late = self._mono() - self._behind_at > LATE_S
+            # Who waits for the disk goes first, but not for ever.
+            return (self._hurry and not late) or self._settle()
 
     def _settle(self) -> bool:
         """Let readers have what is durable; False when that failed."""
@@ -305,6 +311,7 @@ class Journal:
         if not self._committer.settle():
             return False
         self._backoff.reset()
+        self._behind_at = math.inf
         self._tell_readers()
         with self._lock:
             self._emptied.notify_all()
@@ -321,7 +328,10 @@ class Journal:
             self._backoff.reset()
             self._finish(group.entries)
             if not self._committer.behind:
+                self._behind_at = math.inf
                 self._tell_readers()
+            elif self._behind_at == math.inf:
+                self._behind_at = self._mono()
         self._group = None
         return True
 
@@ -370,5 +380,5 @@ class _Writing:
         self._here[threading.get_ident()] = False
 
     def __exit__(self, *_: object) -> None:
-        if self._here.pop(threading.get_ident()):
+        if self._here.pop(threading.get_ident(), False):
             self._write()

@@ -65,12 +65,11 @@ class Client(paho.Client):
         None: others wait before it, the broker has not answered enough, or it may be refused. QoS 0
         or 1. For who may enter paho.
         """
-        full = len(self._unanswered) + self._inflight_messages >= self._max_inflight_messages
-        if full or self._out_packet or self._sock is None or not _plain(topic, payload):
+        if self._out_packet or self._sock is None or not _plain(topic, payload):
+            return None
+        if qos and not self._begin():
             return None
         mid = self._mid_generate()
-        if mid in self._unanswered or mid in self._out_messages:
-            return None
         packet = publish_packet(mid, topic, payload, qos, retain, False)
         if qos:
             self._unanswered.add(mid)
@@ -79,24 +78,25 @@ class Client(paho.Client):
         except (OSError, ValueError):
             sent = 0  # paho finds out, and says so
         if sent < len(packet):
-            self._hold(packet, mid, qos, paho.MQTTMessageInfo(mid), sent)
+            # First of all: another thread may have left a packet there just now.
+            rest = _held(packet, mid, qos, paho.MQTTMessageInfo(mid), sent)
+            self._out_packet.appendleft(rest)
         self._last_msg_out = time.monotonic()
         return mid
 
-    def _hold(
-        self, packet: bytes, mid: int, qos: int, info: paho.MQTTMessageInfo | None, sent: int = 0
-    ) -> None:
-        self._out_packet.append(
-            {
-                "command": packet[0],
-                "mid": mid,
-                "qos": qos,
-                "pos": sent,
-                "to_process": len(packet) - sent,
-                "packet": packet,
-                "info": info,
-            }
-        )
+    def _begin(self) -> bool:
+        """Take one of the places that the broker has for what it did not answer yet."""
+        with self._out_message_mutex:
+            if self._inflight_messages >= self._max_inflight_messages:
+                return False
+            self._inflight_messages += 1
+            return True
+
+    def _mid_generate(self) -> int:
+        mid = super()._mid_generate()
+        while mid in self._unanswered or mid in self._out_messages:
+            mid = super()._mid_generate()
+        return mid
 
     def _send_publish(
         self,
@@ -114,7 +114,8 @@ class Client(paho.Client):
             return MQTTErrorCode.MQTT_ERR_NO_CONN
         if properties is not None:
             return super()._send_publish(mid, topic, payload, qos, retain, dup, info, properties)
-        self._hold(publish_packet(mid, topic, payload, qos, retain, dup), mid, qos, info)
+        packet = publish_packet(mid, topic, payload, qos, retain, dup)
+        self._out_packet.append(_held(packet, mid, qos, info, 0))
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
@@ -124,7 +125,23 @@ class Client(paho.Client):
             return super()._handle_pubackcomp(cmd)
         self._unanswered.discard(mid)
         self.on_answer(mid, said[2] if len(said) > 2 else 0)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
+        with self._out_message_mutex:
+            self._inflight_messages -= 1
+            # What paho holds back takes the place.
+            return self._update_inflight()
+
+
+def _held(packet: bytes, mid: int, qos: int, info: paho.MQTTMessageInfo | None, sent: int) -> Any:
+    """Return a packet as paho keeps one of which `sent` bytes are gone."""
+    return {
+        "command": packet[0],
+        "mid": mid,
+        "qos": qos,
+        "pos": sent,
+        "to_process": len(packet) - sent,
+        "packet": packet,
+        "info": info,
+    }
 
 
 def _plain(topic: bytes, payload: bytes) -> bool:

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.contracts.base import Now
-from edge.journal import Row, open_reader, redo, verify
+from edge.journal import (
+    Journal,
+    JournalError,
+    JournalUnusableError,
+    Row,
+    open_reader,
+    redo,
+    verify,
+)
 from edge.journal.chain import Head
 from edge.journal.redo import BLOCK, LARGEST, SIZE, Record, RedoLog, lacking, recorded, redo_path
 from edge.journal.store import Batch, Store
@@ -143,7 +151,7 @@ def test_a_log_that_was_damaged_gives_what_is_whole_before_that(
     found = list(recorded(damaged))
     assert found == RECORDS[: len(found)]
     assert len(found) >= place // BLOCK
-    assert len(list(lacking(damaged, "me", Head()))) == len(found)
+    assert len(list(lacking(damaged, "me", 3, Head()))) == len(found)
 
 
 @given(st.binary(max_size=3 * BLOCK))
@@ -168,15 +176,15 @@ def test_rows_that_no_journal_takes_are_not_taken_from_a_log(
 ) -> None:
     log = RedoLog(tmp_path / "log")
     assert log.write(Record("me", 1, 1, rows))
-    assert log.write(Record("me", 2**62, 1, (row(1),)))
-    assert list(lacking(tmp_path / "log", "me", Head())) == []
+    assert list(lacking(tmp_path / "log", "me", 1, Head())) == []
 
 
 @pytest.mark.parametrize("boot", [2**63, -1])
 def test_a_boot_out_of_bounds_is_no_defect(tmp_path: Path, boot: int) -> None:
     log = RedoLog(tmp_path / "log")
     assert log.write(Record("me", boot, 1, (row(1),)))
-    assert len(list(lacking(tmp_path / "log", "me", Head()))) == (boot < 0)
+    assert len(list(lacking(tmp_path / "log", "me", boot, Head()))) == (boot < 0)
+    assert list(lacking(tmp_path / "log", "me", 1, Head())) == []
 
 
 def test_the_log_of_another_journal_is_not_taken_for_ours(tmp_path: Path) -> None:
@@ -199,8 +207,12 @@ def test_what_is_large_or_many_goes_the_databases_own_way(tmp_path: Path) -> Non
     assert store.behind
     store.commit(Batch((), cursor=3))
     assert not store.behind
+    store.commit(Batch([row(81)], cursor=2))
+    assert not store.behind  # a cursor that goes back is not lost with the power
+    store.commit(Batch([row(82)], cursor=4))
+    assert store.behind
     store.close()
-    assert verify(store.path).rows == 80
+    assert verify(store.path).rows == 82
 
 
 def test_where_no_log_can_be_made_the_database_alone_is_as_durable(tmp_path: Path) -> None:
@@ -299,3 +311,124 @@ def test_readers_hear_of_rows_that_were_written_elsewhere(tmp_path: Path) -> Non
             with journal.writing():
                 journal.append([row(number)], lambda: None)
         until(lambda: heard == [1, 2, 3, 4, 5])
+
+
+def test_a_log_that_cannot_be_read_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    store = Store(path)
+    store.commit(Batch([row(1)]))
+    dead = copied(path, tmp_path / "dead", "", "-wal", "-redo")
+    store.close()
+    with monkeypatch.context() as broken:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(errno.EIO, "input/output error")
+
+        broken.setattr(Path, "open", refuse)
+        with pytest.raises(JournalUnusableError, match="input/output error"):
+            Store(dead)
+        with pytest.raises(JournalError, match="input/output error"):
+            ids(dead)
+        with pytest.raises(JournalError, match="input/output error"):
+            verify(dead)
+    assert ids(dead) == ["r1-1-1"]
+    assert not list(tmp_path.glob("dead/*.lock"))
+    with running(dead) as journal:
+        assert journal.head == 1
+
+
+def test_what_a_start_left_that_others_went_past_is_not_put_behind_theirs(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    store = Store(path)
+    for number in (1, 2, 3):
+        store.commit(Batch([row(number)]))
+    dead = copied(path, tmp_path / "dead", "", "-wal", "-redo")
+    store.close()
+    log = redo_path(dead).read_bytes()
+    redo_path(dead).unlink()  # as for a version that knows of no such log
+    with running(dead) as journal:
+        journal.append([row(11), row(12)])
+    redo_path(dead).write_bytes(log)
+    with running(dead) as journal:
+        assert journal.head == 2
+    assert ids(dead) == ["r1-1-11", "r1-1-12"]
+
+
+def test_the_log_lies_where_the_database_does(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    link = tmp_path / "journal.db"
+    link.symlink_to(tmp_path / "data" / "journal.db")
+    store = Store(link)
+    store.commit(Batch([row(1)]))
+    assert redo_path(tmp_path / "data" / "journal.db").exists()
+    assert ids(tmp_path / "data" / "journal.db") == ids(link) == ["r1-1-1"]
+    store.close()
+
+
+def test_the_log_begins_anew_only_behind_what_is_in_the_database_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "journal.db")
+    log, restarts = store._redo, []
+    assert log is not None
+    restart = log.restart
+
+    def note() -> None:
+        restarts.append(store.head.seq)
+        restart()
+
+    monkeypatch.setattr(log, "restart", note)
+    insert = store._insert
+
+    def fail(*given: object, synced: bool) -> None:
+        insert(*given, synced=synced)  # type: ignore[arg-type]
+        raise sqlite3.OperationalError("disk I/O error")
+
+    store.commit(Batch([row(1)]))
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "_insert", fail)
+        with pytest.raises(sqlite3.OperationalError):
+            store.settle()
+    assert (restarts, store.behind) == ([], True)
+    # It held; but only a database that holds it itself, synced, is believed after that.
+    with sqlite3.connect(tmp_path / "journal.db") as other:
+        other.execute("BEGIN")
+        assert other.execute("SELECT count(*) FROM chain").fetchone() == (1,)
+        other.execute("COMMIT")
+    store.settle()
+    assert (len(restarts), store.behind, store.head.seq) == (1, False, 1)
+    for number in range(2, SIZE // BLOCK + 2):
+        store.commit(Batch([row(number)]))
+        store.settle()
+    assert len(restarts) == 2
+    assert restarts[1] > SIZE // BLOCK * 3 // 4
+    wal = Path(f"{store.path}-wal").stat().st_size
+    for number in range(200, 20_000, 400):
+        store.commit(Batch([row(n) for n in range(number, number + 400)]))
+    assert Path(f"{store.path}-wal").stat().st_size < max(wal, 16 * 1024 * 1024)
+    store.close()
+    assert verify(store.path).ok
+
+
+def test_whoever_hurries_keeps_nobody_from_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    journal = Journal(tmp_path / "journal.db", mono=lambda: now[0])
+    heads: list[int] = []
+    journal.when_committed(lambda: heads.append(journal.readable))
+
+    def again(number: int) -> None:
+        now[0] += 0.006
+        if number < 12:
+            journal.append([row(number)], lambda: again(number + 1))
+
+    again(1)
+    journal.start()
+    until(lambda: journal.head == 11)
+    assert journal.flush(5)
+    journal.stop()
+    assert len(heads) >= 2
+    assert heads[-1] == 11

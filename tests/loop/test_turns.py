@@ -20,6 +20,7 @@ from edge.decide.policy import Policy
 from edge.decide.proposals import PluginRules
 from edge.decide.step import Core
 from edge.loop import TOGETHER
+from tests.loop.conftest import Faulty
 from tests.world.room import EPOCH, SETTINGS, meeting
 from tests.world.waiting import until
 
@@ -211,6 +212,30 @@ def test_what_no_edge_follows_any_more_is_decided_at_the_end(loop, notes, inbox,
     loop.stop()
     assert notes.signals()[-1] == Woke()
     assert loop.state.undecided is None
+
+
+class Undecided(Faulty):
+    """A core that hears every motion and never gets as far as deciding."""
+
+    def step(self, state, signal, ident, now):
+        if isinstance(signal, MotionChanged):
+            return self.core._hear(state, signal, ident, now)
+        return super().step(state, signal, ident, now)
+
+
+def test_what_was_heard_is_kept_though_no_decision_on_it_comes(loop, notes, clock):
+    loop.core = Undecided(loop.core.core)
+    loop.start(1, "hash")
+    loop.core.broken = ("Woke",)
+    until(lambda: loop._running)
+    loop.offer(MotionChanged("node:0", True))
+    until(lambda: notes.signals()[-1] == MotionChanged("node:0", True, with_answer=True), 5)
+    for number in range(1, 3 * TOGETHER):
+        loop.offer(MotionChanged(f"node:{number}", True))
+        assert len(loop._rows) <= TOGETHER
+    loop.stop()
+    heard = [s.source for s in notes.signals() if isinstance(s, MotionChanged)]
+    assert heard == [f"node:{number}" for number in range(3 * TOGETHER)]
 
 
 def test_a_step_that_hangs_does_not_keep_the_loop_from_its_end(loop, clock):

@@ -61,6 +61,7 @@ class Wire:
         ours.setblocking(False)
         self.client = make_client("c", Broker("h", 1), None)
         self.client._sock = ours
+        self.client._on_socket_register_write = lambda *_: None  # as a session's
         self.answers: list[tuple[int, int]] = []
         self.client.on_answer = lambda *said: self.answers.append(said)
 
@@ -111,11 +112,47 @@ def test_no_more_wait_for_an_answer_than_the_broker_is_asked_to_hold(wire: Wire)
     assert wire.client.send_now(b"a", b"", 1, False) is None
 
 
+def test_what_paho_holds_back_for_that_follows_when_there_is_room(wire: Wire) -> None:
+    sent = [wire.client.send_now(b"a", b"", 1, False) for _ in range(20)]
+    waiting = wire.client.publish("a", b"later", 1)
+    wire.client.loop_write()
+    packets = [publish_packet(mid or 0, b"a", b"", 1, False, False) for mid in sent]
+    assert wire.far.recv(10_000) == b"".join(packets)
+    wire.says(bytes((0x40, 2)) + int(sent[0] or 0).to_bytes(2, "big"))
+    wire.client.loop_write()
+    assert wire.far.recv(10_000) == publish_packet(waiting.mid, b"a", b"later", 1, False, False)
+    wire.says(bytes((0x40, 2)) + waiting.mid.to_bytes(2, "big"))
+    for mid in sent[1:]:
+        wire.says(bytes((0x40, 2)) + int(mid or 0).to_bytes(2, "big"))
+    assert wire.client._inflight_messages == 0
+    assert len(wire.answers) == 20
+
+
+def test_the_rest_of_a_message_goes_before_what_others_left_meanwhile(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = wire.client._sock_send
+
+    def part(data: bytes) -> int:
+        # Another thread subscribes just then: it does not wait for whoever publishes.
+        wire.client._send_subscribe(False, [(b"new", paho.SubscribeOptions(0))])
+        return send(data[:4])
+
+    with monkeypatch.context() as slow:
+        slow.setattr(wire.client, "_sock_send", part)
+        mid = wire.client.send_now(b"topic", b"payload", 1, False)
+    wire.client.loop_write()
+    packet = publish_packet(mid or 0, b"topic", b"payload", 1, False, False)
+    assert wire.far.recv(1000).startswith(packet + b"\x82")
+
+
 def test_a_number_that_still_waits_is_not_given_again(wire: Wire) -> None:
     first = wire.client.send_now(b"a", b"", 1, False)
     assert first is not None
     wire.client._last_mid = first - 1
-    assert wire.client.send_now(b"a", b"", 1, False) is None
+    assert wire.client.send_now(b"a", b"", 1, False) == first + 1
+    wire.client._last_mid = first - 1
+    assert wire.client._mid_generate() == first + 2
 
 
 @pytest.mark.parametrize("qos", [0, 1])
