@@ -1,6 +1,5 @@
 """The journal's files: their schema, how they are opened, and the one transaction they know."""
 
-import fcntl
 import os
 import sqlite3
 import uuid
@@ -12,6 +11,7 @@ from pathlib import Path
 from edge.contracts.base import Frozen
 from edge.journal.chain import Head, Link, link
 from edge.journal.errors import JournalError, JournalUnusableError
+from edge.journal.lock import Lock
 from edge.journal.redo import Record, RedoLog, lacking, redo_path
 from edge.journal.rows import Row
 
@@ -96,7 +96,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._lock = _Lock(path)
+            self._lock = Lock(path)
         except OSError as error:
             raise _explained(path, error) from error
         try:
@@ -354,36 +354,6 @@ def _create(db: sqlite3.Connection) -> None:
     db.execute(f"PRAGMA application_id={APPLICATION_ID}")
     db.execute(f"PRAGMA user_version={FORMAT}")
     db.execute("COMMIT")
-
-
-class _Lock:
-    """Held while a process writes the journal; the kernel lets go when the process dies."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = Path(f"{path}.lock")
-        while True:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                os.close(self._descriptor)
-                raise JournalError(
-                    f"{path} is written by another process: stop that one or name another file"
-                ) from None
-            if self._is_named():
-                return
-            os.close(self._descriptor)
-
-    def _is_named(self) -> bool:
-        """Whether the file we locked still has its name: its last holder may have removed it."""
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), os.stat(self._path))
-        except FileNotFoundError:
-            return False
-
-    def close(self) -> None:
-        self._path.unlink(missing_ok=True)
-        os.close(self._descriptor)
 
 
 def _explained(path: Path, error: Exception) -> JournalUnusableError:
