@@ -154,6 +154,7 @@ def domain_xml(
     devices(root, image, local, host.emulator)
     lent(root, gpus)
     _network(root, tag, image, local.wire)
+    _few_questions(root)
     return ET.tostring(root, encoding="unicode")
 
 
@@ -205,6 +206,15 @@ def _network(root: ET.Element, tag: Tag, image: Image, wire: Path | None) -> Non
     command = ET.SubElement(root, f"{{{QEMU}}}commandline")
     for value in ("-netdev", network, "-device", f"{card},netdev=page{options}"):
         ET.SubElement(command, f"{{{QEMU}}}arg", value=value)
+
+
+def _few_questions(root: ET.Element) -> None:
+    """Let libvirt look at the new processor's feature words instead of at each of its features.
+
+    Asked one by one, some 400 of them hold every start up for 0.3 s, and nothing here needs them.
+    """
+    capabilities = ET.SubElement(root, f"{{{QEMU}}}capabilities")
+    ET.SubElement(capabilities, f"{{{QEMU}}}del", capability="cpu-unavailable-features")
 
 
 def _escaped(path: Path) -> str:

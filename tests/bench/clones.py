@@ -34,7 +34,7 @@ from cloud_bridge.vms.image import Image
 from cloud_bridge.vms.libvirt import LibvirtProvider
 from edge.contracts.wire import WantedMachine, WantedMessage
 from edge.process.link import Broker, Link
-from tests.bench.machines import ROOT, our_boot, raw_boot, raw_command, tell, timed
+from tests.bench.machines import ROOT, our_boot, page, raw_boot, raw_command, tell, timed
 from tests.cloud_bridge.vms.case import processes
 from tests.cloud_bridge.vms.case_clones import folders
 from tests.world.libvirtd import Libvirtd
@@ -72,7 +72,7 @@ def raw_memory(guest: Path) -> float:
     )  # fmt: skip
     process = subprocess.Popen(raw_command(machine, "microvm", guest), stdout=subprocess.DEVNULL)
     try:
-        until(lambda: answers(machine), 120, "raw page")
+        page(machine)
         return private_mib(process.pid)[0]
     finally:
         process.kill()
@@ -109,6 +109,7 @@ def burst(clones: CloneProvider) -> tuple[float, list[str]]:
 
     def one(key: str) -> None:
         machine = clones.ensure(Create(key, "m", ("a",), TEMPLATE, time.time() + 600))
+        # One question at a time: more would take two processors from sixteen guests.
         until(lambda: answers(machine), 120, "page")
         times.append(time.monotonic() - began)
 

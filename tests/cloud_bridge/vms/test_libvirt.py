@@ -15,6 +15,7 @@ from cloud_bridge.vms.libvirt import LibvirtProvider, Limits
 from tests.cloud_bridge.service import new_key
 from tests.cloud_bridge.vms.case import Case, spec
 from tests.cloud_bridge.vms.case_libvirt import ENTRIES, images, provider_at
+from tests.world.libvirtd import Libvirtd
 from tests.world.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -69,6 +70,21 @@ def test_a_machine_that_ends_by_itself_while_it_is_ended_is_gone(
     provider.delete(key)
     with pytest.raises(VmError, match=key):
         provider.renew(key, 2e9)
+
+
+def test_libvirt_begins_a_machine_without_asking_for_each_feature_of_its_processor(
+    tmp_path: Path, guest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tmp_path / "said"
+    monkeypatch.setenv("LIBVIRT_LOG_FILTERS", "1:qemu.qemu_monitor")
+    monkeypatch.setenv("LIBVIRT_LOG_OUTPUTS", f"1:file:{said}")
+    with Libvirtd() as daemon:
+        provider = provider_at(daemon.uri, guest)
+        provider.ensure(spec(new_key()))
+        provider.close()
+    asked = said.read_text().split("QEMU_MONITOR_SEND_MSG")[1:]
+    assert any('"cont"' in each for each in asked), "the log says what is asked"
+    assert sum('"qom-get"' in each for each in asked) < 20
 
 
 def test_a_hypervisor_that_is_away_is_an_error_that_says_where(tmp_path: Path, guest: Path) -> None:
