@@ -13,7 +13,7 @@ from sqlalchemy import text
 from cloud_bridge.reconcile.ages import Ages
 from cloud_bridge.reconcile.census import census, remembered
 from cloud_bridge.reconcile.clock import SETTLE_S, Clock
-from cloud_bridge.reconcile.readiness import Readiness
+from cloud_bridge.reconcile.readiness import ASKED, Readiness
 from cloud_bridge.reconcile.workers import Workers
 from cloud_bridge.store import Intended, MachineStore, Store, StoreError
 from cloud_bridge.types import Action, Attempt, Create, Delete, Forget, Machine
@@ -97,6 +97,53 @@ def test_a_machine_once_ready_is_lost_not_silent(pages: Pages) -> None:
     try:
         until(lambda: readiness.verdict(was_ready) == "lost")
     finally:
+        readiness.stop()
+
+
+def test_a_machine_is_heard_while_others_are_silent() -> None:
+    given_up = threading.Event()
+    silent = [machine(key, phase="booting") for key in "abcdefghij"]
+    answering = machine("k", phase="booting")
+
+    def ask(asked: Machine) -> bool:
+        return asked.key == "k" or given_up.wait(60)
+
+    readiness = Readiness(nobody, ask)
+    readiness.watch([*silent, answering])
+    readiness.start()
+    try:
+        until(lambda: readiness.verdict(answering) == "ready")
+        assert {readiness.verdict(each) for each in silent} == {"unknown"}
+    finally:
+        given_up.set()
+        readiness.stop()
+
+
+def test_no_more_machines_are_asked_at_once_than_are_meant_to_be() -> None:
+    given_up = threading.Event()
+    many = [machine(f"k{number}", phase="booting") for number in range(3 * ASKED)]
+    open_now, most = [0], [0]
+    lock = threading.Lock()
+
+    def ask(_: Machine) -> bool:
+        with lock:
+            open_now[0] += 1
+            most[0] = max(open_now[0], most[0])
+        given_up.wait(60)
+        with lock:
+            open_now[0] -= 1
+        return True
+
+    readiness = Readiness(nobody, ask)
+    readiness.watch(many)
+    readiness.start()
+    try:
+        until(lambda: most[0] == ASKED)
+        given_up.set()
+        until(lambda: all(readiness.verdict(each) == "ready" for each in many))
+        assert most[0] == ASKED
+    finally:
+        given_up.set()
         readiness.stop()
 
 
