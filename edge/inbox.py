@@ -3,8 +3,9 @@
 import math
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from prometheus_client import Counter
 
@@ -20,10 +21,12 @@ from edge.contracts.signals import (
 OVERWRITTEN = Counter("roomkeeper_levels_overwritten", "Unread levels replaced by newer ones")
 UNCHANGED = Counter("roomkeeper_levels_unchanged", "Levels dropped because they said nothing new")
 
+S = TypeVar("S", bound=Signal)
+
 EDGE_LIMIT = 20_000
-CROWD = 128
+CROWD = 512
 """Edges at which whoever can let its sender wait should: answers queue behind them."""
-EDGES_IN_A_ROW = 64
+EDGES_IN_A_ROW = 256
 THIN_S = 1.0
 REFRESH_S = 5.0
 CLIPPED_STEP = 0.001
@@ -59,17 +62,22 @@ class Inbox:
 
     def post(self, signal: Signal, *, wake: bool = True) -> None:
         """Hand a signal to the loop; after `close` it is ignored. wake: whoever waits for one."""
-        slot = level_slot(signal)
+        self.post_all((signal,), wake=wake)
+
+    def post_all(self, signals: Sequence[Signal], *, wake: bool = True) -> None:
+        """Hand signals to the loop, in order, as `post` does each."""
         with self._lock:
-            if slot is None:
-                while self._full():
-                    self._changed.wait()
-                if not self._closed:
-                    self._edges.append(signal)
-            elif not self._closed:
-                if slot in self._levels:
-                    OVERWRITTEN.inc()
-                self._levels[slot] = signal
+            for signal in signals:
+                slot = level_slot(signal)
+                if slot is None:
+                    while self._full():
+                        self._changed.wait()
+                    if not self._closed:
+                        self._edges.append(signal)
+                elif not self._closed:
+                    if slot in self._levels:
+                        OVERWRITTEN.inc()
+                    self._levels[slot] = signal
             if wake:
                 self._changed.notify_all()
 
@@ -78,6 +86,27 @@ class Inbox:
         # Without the lock: others only append.
         follows = self._edges and self._in_a_row < EDGES_IN_A_ROW
         return bool(follows and isinstance(self._edges[0], kind))
+
+    def take_followed(self, kind: type[S], limit: int) -> list[S]:
+        """Return up to `limit` edges of a kind of which each is followed by another, none waiting.
+
+        For who takes, alone.
+        """
+        found: list[S] = []
+        with self._lock:
+            self._taker = threading.get_ident()
+            edges, before = self._edges, len(self._edges)
+            most = min(limit, EDGES_IN_A_ROW - 1 - self._in_a_row, before - 1)
+            while len(found) < most and not self._closed:
+                first = edges[0]
+                if not (isinstance(first, kind) and isinstance(edges[1], kind)):
+                    break
+                found.append(first)
+                edges.popleft()
+            self._in_a_row += len(found)
+            if any(len(edges) < bound <= before for bound in (CROWD, EDGE_LIMIT)):
+                self._changed.notify_all()
+        return found
 
     @property
     def edges(self) -> int:
@@ -93,6 +122,12 @@ class Inbox:
             if not (self._closed or due):
                 self._changed.wait(min(until, ripe_at, now + 60.0) - now)
             self._woken = False
+
+    def leave(self, seconds: float) -> None:
+        """Return when woken or closed, after `seconds` at the latest, whatever waits."""
+        with self._lock:
+            if self._edges and not (self._woken or self._closed):
+                self._changed.wait(seconds)
 
     def wait_for_room(self, seconds: float) -> None:
         """Return when there is no crowd of edges any more, or after `seconds`."""

@@ -34,7 +34,7 @@ from edge.decide.events import Call
 from edge.decide.step import Core
 from edge.handout import Handout
 from edge.inbox import CROWD, Inbox
-from edge.process.counting import counting
+from edge.process.counting import adding
 
 log = structlog.get_logger()
 STEPS = Histogram(
@@ -52,10 +52,14 @@ REST_S = ANSWER_S
 """How long the loop's thread rests at most: nobody wakes it for an answer that does not come."""
 FAILED_S = 1.0
 STOP_S = 1.0
-TOGETHER = 64
+TOGETHER = 256
 """Edges of motion that a decision is made for at most, where a crowd of them waits."""
-STEPS_IN_A_ROW = 64
+STEPS_IN_A_ROW = 256
 """Steps taken at one go at most: plugins wait for their end, and who offers has work of its own."""
+GOES = 4
+"""Goes in a row of who offers at most, as it has work of its own."""
+GATHER_S = 0.005
+"""How long the loop's thread leaves what waits to who gathers, as that is about to take it."""
 CROWD_S = 1.0
 """How long who gathers waits at most: a loop that hangs must not silence a connection."""
 TICK_S = 0.005
@@ -77,7 +81,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where outcomes go. None of these may block."""
+    """Where outcomes go. None of these may block. watch: after each step, once after a crowd."""
 
     record: Record
     call: Callable[[Sequence[Call], Now, int], None]
@@ -88,9 +92,9 @@ class Ports:
 
 
 @cache
-def _counted(kind: type) -> Callable[[], None]:
+def _counted(kind: type) -> Callable[[float], None]:
     """A label look-up per signal costs as much as handing it on."""
-    return counting(SIGNALS.labels(kind.__name__))
+    return adding(SIGNALS.labels(kind.__name__))
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -119,7 +123,8 @@ class Loop:
         """Monotonic instant at which the loop last asked for a signal: it lives."""
         self._turn = threading.Lock()
         """Held by whoever takes a step: the state has one owner at a time."""
-        self._gathering: set[int] = set()
+        self._gathering: dict[int, list[Signal]] = {}
+        """What threads that gather have offered so far."""
         self._rows: list[tuple[str, str, Now, bytes]] = []
         """What was only heard in this go: kept together with what follows from it."""
         self._calls: list[Call] = []
@@ -155,19 +160,23 @@ class Loop:
         if not self._running:
             self._inbox.post(signal)
             return
+        gathered = self._gathering.get(threading.get_ident())
+        if gathered is not None:
+            gathered.append(signal)
+            return
         self._inbox.post(signal, wake=False)
-        if threading.get_ident() not in self._gathering:
-            self._serve(around)
+        self._serve(around)
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
         """Take what this thread offers inside together, at the end; wait while it is too much."""
-        this = threading.get_ident()
-        self._gathering.add(this)
+        this, gathered = threading.get_ident(), list[Signal]()
+        self._gathering[this] = gathered
         try:
             yield
         finally:
-            self._gathering.discard(this)
+            del self._gathering[this]
+            self._inbox.post_all(gathered, wake=False)
             if self._running:
                 self._serve()
             if self._inbox.edges >= CROWD:
@@ -175,14 +184,19 @@ class Loop:
 
     def _serve(self, around: AbstractContextManager[None] = IN_NOTHING) -> None:
         """Take what waits here and now, unless somebody is at it."""
-        left = STEPS_IN_A_ROW
+        taken = 0
         if around is not IN_NOTHING and self._inbox.edges == 1:
             with around:
-                left -= self._take_turns(1)
+                taken = self._take_turns(1)
                 if self._inbox.edges:
                     self._inbox.wake()  # `around` may take long to end
-        left -= self._take_turns(left)
-        if not left or (left < STEPS_IN_A_ROW and self._early()):
+        for _ in range(GOES):
+            took = self._take_turns(STEPS_IN_A_ROW)
+            taken += took
+            if took < STEPS_IN_A_ROW:
+                break
+        # To wake a thread may cost as much as to hear of a dozen edges.
+        if (taken >= GOES * STEPS_IN_A_ROW and self._inbox.edges) or (taken and self._early()):
             self._inbox.wake()
 
     def _take_turns(self, limit: int) -> int:
@@ -220,6 +234,8 @@ class Loop:
             self.beat, seen = now.mono, self.state
             if not self._inbox.edges:
                 self._asked = self._due(now, self._soonest)
+            if self._gathering:
+                self._inbox.leave(GATHER_S)
             self._inbox.wait(min(self._asked, now.mono + REST_S))
             if self._inbox.closed:
                 self._conclude()
@@ -244,8 +260,11 @@ class Loop:
     def _go(self, limit: int) -> int:
         """Take up to `limit` signals through their steps; return how many there were."""
         taken = 0
-        while taken < limit and not (taken and self._wanted) and self._take():
-            taken += 1
+        while taken < limit and not (taken and self._wanted):
+            took = self._take(limit - taken)
+            if not took:
+                break
+            taken += took
         try:
             if self._rows and not self._awaits_answer:
                 self._keep(None, more=True)
@@ -255,12 +274,19 @@ class Loop:
             log.exception("step failed", signal=self._failed("calls"))
         return taken
 
-    def _take(self) -> bool:
-        """Take a signal through its step; False when none waits."""
+    def _take(self, limit: int) -> int:
+        """Take a signal, or a crowd of up to `limit`, through its step; return how many it was."""
+        most = min(limit, TOGETHER - 1 - self._together)
+        crowd = self._inbox.take_followed(MotionChanged, most)
+        if crowd:
+            self._together += len(crowd)
+            self._hear(crowd)
+            return len(crowd)
         signal = self._inbox.take(-math.inf)
-        if signal is not None:
-            self._step(self._crowded(signal))
-        return signal is not None
+        if signal is None:
+            return 0
+        self._step(self._crowded(signal))
+        return 1
 
     def _crowded(self, signal: Signal) -> Signal:
         """Let the room decide once for a crowd of motion, and for one and its answer.
@@ -306,6 +332,24 @@ class Loop:
             due = now.mono + IDLE_S
         return min(max(due, now.mono + soonest), now.mono + IDLE_S)
 
+    def _hear(self, crowd: Sequence[MotionChanged]) -> None:
+        """Take edges of which each is followed by another: each journaled, watched as one.
+
+        What is done around a signal alone costs as much as what an edge does to the picture.
+        """
+        self._soonest = TICK_S
+        for left, edge in zip(range(len(crowd) - 1, -1, -1), crowd, strict=True):
+            # Of a text and of truths: read back from the journal, it is the same.
+            heard = MotionChanged(edge.source, edge.active, with_next=True)
+            try:
+                outcome, _ = self._through(heard, encode_signal(heard), self._clock())
+                if outcome.decision is not None or not left:
+                    self._ports.watch(heard, outcome.decision, self.state)
+            except Exception:
+                log.exception("step failed", signal=self._failed(type(heard).__name__))
+                self._keep_heard()
+        _counted(MotionChanged)(len(crowd))
+
     def handle(self, signal: Signal, now: Now) -> Outcome:
         """Take one signal through the core, journal it, and hand out what follows from it.
 
@@ -314,6 +358,18 @@ class Loop:
         """
         body = encode_signal(signal)
         signal = decode_signal(body)
+        outcome, took = self._through(signal, body, now)
+        if self.state.undecided is None:
+            STEPS.observe(took)
+        _counted(type(signal))(1)
+        self._ports.watch(signal, outcome.decision, self.state)
+        return outcome
+
+    def _through(self, signal: Signal, body: bytes, now: Now) -> tuple[Outcome, float]:
+        """Take `signal`, journaled as `body`, through the core; return how many seconds that took.
+
+        What follows is promised, plugins are called, and it is journaled.
+        """
         self._sequence += 1
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
         began = perf_counter()
@@ -328,24 +384,21 @@ class Loop:
                 self._hand_on()
         finally:
             self._record(signal, body, ident, now, outcome)
-        if self.state.undecided is None:
-            STEPS.observe(took)
-        _counted(type(signal))()
-        self._ports.watch(signal, outcome.decision, self.state)
-        return outcome
+        return outcome, took
 
     def _record(self, signal: Signal, body: bytes, ident: str, now: Now, outcome: Outcome) -> None:
         """Journal a step, and promise what follows from it once that is durable."""
         self._rows.append(("signal", ident, now, body))
+        heard = outcome.decision is None and isinstance(signal, MotionChanged)
+        waits = heard and bool(self._inbox.edges or self._awaits_answer)
+        if waits and len(self._rows) < TOGETHER:
+            return
         if outcome.decision is not None:
             DECISIONS.inc()
             decided = encode_decision(outcome.decision)
             self._rows.append(("decision", f"{ident}.d", now, decided))
         release = self._handout.promise(outcome)
-        heard = isinstance(signal, MotionChanged) and outcome.decision is None
-        waits = heard and (self._inbox.edges or self._awaits_answer)
-        if not waits or len(self._rows) >= TOGETHER:
-            self._keep(release, bool(outcome.calls or waits))
+        self._keep(release, bool(outcome.calls or waits))
         if not self.state.room.journaled:
             self._handout.hurry()
 

@@ -15,6 +15,7 @@ from edge.contracts.signals import (
     OccupancyEstimated,
     PeopleCounted,
     SoundMeasured,
+    SourceChanged,
     Woke,
 )
 from edge.inbox import CROWD, EDGES_IN_A_ROW, Inbox, near
@@ -132,12 +133,66 @@ def test_levels_are_taken_in_turn(inbox, clock):
 
 
 def test_a_flood_of_edges_delays_a_level_but_does_not_starve_it(inbox, clock):
+    many = 2 * box.EDGES_IN_A_ROW
     inbox.post(count(1))
-    for number in range(200):
-        inbox.post(edge(number))
+    inbox.post_all([edge(number) for number in range(many)])
     found = taken(inbox, clock)
     assert found.index(count(1)) == box.EDGES_IN_A_ROW
-    assert [s for s in found if isinstance(s, Woke)] == [edge(n) for n in range(200)]
+    assert [s for s in found if isinstance(s, Woke)] == [edge(n) for n in range(many)]
+
+
+KINDS = {"edge": Woke("a"), "other": SourceChanged("s", "ok"), "level": count(1)}
+
+
+@given(st.lists(st.sampled_from(sorted(KINDS)), max_size=40), st.integers(0, 40))
+def test_those_taken_together_are_those_that_would_be_taken_and_followed_one_by_one(kinds, limit):
+    together, single = Inbox(lambda: 0.0), Inbox(lambda: 0.0)
+    for inbox in (together, single):
+        inbox.post_all([KINDS[kind] for kind in kinds])
+    expected = []
+    while len(expected) < limit and single.followed_by(Woke):
+        signal = single.take(-math.inf)
+        if not single.followed_by(Woke):
+            break
+        expected.append(signal)
+    assert together.take_followed(Woke, limit) == expected
+    assert together.edges == sum(kind != "level" for kind in kinds) - len(expected)
+
+
+def test_those_taken_together_leave_a_level_its_turn(inbox, clock):
+    inbox.post(count(1))
+    inbox.post_all([edge(number) for number in range(3 * box.EDGES_IN_A_ROW)])
+    first = inbox.take_followed(Woke, 10 * box.EDGES_IN_A_ROW)
+    # The last of a row is taken alone: what follows it is the level.
+    assert len(first) == box.EDGES_IN_A_ROW - 1
+    assert inbox.take_followed(Woke, 10) == []
+    assert inbox.take(clock.now) == edge(box.EDGES_IN_A_ROW - 1)
+    assert inbox.take(clock.now) == count(1)
+
+
+def test_who_waits_for_room_goes_on_once_a_crowd_is_taken_together(inbox):
+    inbox.post_all([edge(number) for number in range(box.CROWD)])
+    waits = threading.Thread(target=inbox.wait_for_room, args=(60.0,))
+    waits.start()
+    until(lambda: inbox._changed._waiters)
+    inbox.take_followed(Woke, 2)
+    waits.join(30)
+    assert not waits.is_alive()
+
+
+def test_what_waits_is_left_to_others_until_somebody_wakes_or_the_time_is_over(inbox):
+    began = time.monotonic()
+    inbox.leave(60.0)  # nothing waits
+    inbox.post(edge(1), wake=False)
+    inbox.leave(0.02)
+    leaves = threading.Thread(target=inbox.leave, args=(60.0,))
+    leaves.start()
+    until(lambda: inbox._changed._waiters)
+    inbox.wake()
+    leaves.join(30)
+    assert not leaves.is_alive()
+    inbox.leave(60.0)  # somebody woke who was not waiting just then
+    assert 0.02 <= time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ _SCHEMA = (
 _COLUMNS = {"chain": 10, "payload": 2}
 _SET = "INSERT INTO meta VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value=excluded.value"
 _SET_HEAD = _SET.replace("(?,?)", "('head_seq',?),('head_hash',?)")
-AT_ONCE = (64, 16, 4, 3, 2, 1)
+AT_ONCE = (256, 64, 16, 4, 3, 2, 1)
 """Rows that one statement inserts; few sizes, as each keeps what it inserted last."""
 LARGE = 4096
 """Bytes of a body that is inserted alone, for the same reason."""

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 KEEPALIVE_S = 10
 LOOP_S = 0.5
 CLOSE_S = 0.5
-READ_AT_ONCE = 64
+READ_AT_ONCE = 256
 """Messages taken before what they caused is done and written."""
 
 OnAck = Callable[[int], None]

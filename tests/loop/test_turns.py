@@ -15,11 +15,13 @@ from edge.contracts.signals import (
     PluginAnswered,
     SourceChanged,
     Woke,
+    decode_signal,
 )
+from edge.decide.core import CoreState
 from edge.decide.policy import Policy
 from edge.decide.proposals import PluginRules
 from edge.decide.step import Core
-from edge.loop import TOGETHER
+from edge.loop import TOGETHER, encode_decision
 from tests.loop.conftest import Faulty
 from tests.world.room import EPOCH, SETTINGS, meeting
 from tests.world.waiting import until
@@ -78,6 +80,92 @@ def test_a_crowd_of_motion_is_journaled_edge_by_edge_and_decided_seldom(loop, no
     assert alone[-1] == len(crowd) - 1
     assert max(b - a for a, b in pairwise([-1, *alone])) <= TOGETHER
     assert loop.state.undecided is None
+
+
+def test_a_crowd_leaves_the_same_state_decisions_and_calls_as_its_journal_replayed(
+    loop, notes, inbox, clock
+):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.offer(ClockChecked("clock", True))
+    # It has begun: who comes is decided on in the middle of the crowd.
+    loop.offer(CalendarRead("calendar", (meeting(start=clock().wall - EPOCH - 60),)))
+    with loop.gathering():
+        for n in range(TOGETHER // 2):
+            loop.offer(MotionChanged(f"node:{n // 3}", n % 3 != 1))
+    until(lambda: not inbox.edges and loop.state.undecided is None)
+    loop.stop()
+    state, decided, called = CoreState(), {}, []
+    for kind, ident, now, body in notes.rows:
+        if kind == "signal":
+            signal = decode_signal(body)
+            state, outcome = loop.core.core.step(state, signal, ident, now)
+            called += outcome.calls
+            if outcome.decision is not None:
+                decided[f"{ident}.d"] = encode_decision(outcome.decision)
+    assert state == loop.state
+    assert called == [call for call, _, _ in notes.calls]
+    assert decided == {ident: body for kind, ident, _, body in notes.rows if kind == "decision"}
+    came = [body for body in decided.values() if b'"phase":"active"' in body]
+    assert came, "somebody who came checked the meeting in"
+    watched = [decision for _, decision, _ in notes.watched if decision is not None]
+    assert [encode_decision(one) for one in watched] == list(decided.values())
+
+
+def test_a_crowd_is_watched_as_one(loop, notes, inbox):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    notes.watched.clear()
+    with loop.gathering():
+        for n in range(20):
+            loop.offer(MotionChanged(f"node:{n}", False))
+    until(lambda: not inbox.edges)
+    assert 0 < len(notes.watched) < 10
+    assert notes.watched[-1][2] == loop.state
+
+
+class Brittle(Faulty):
+    """A core that raises at one sensor."""
+
+    def step(self, state, signal, ident, now):
+        if signal.source == "node:7":
+            raise RuntimeError("a defect")
+        return super().step(state, signal, ident, now)
+
+
+def test_a_defect_or_half_a_character_in_a_crowd_costs_that_edge_only(loop, notes, inbox):
+    loop.core = Brittle(loop.core.core)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    names = [f"node:{n}" for n in range(20)]
+    with loop.gathering():
+        for name in [*names[:12], "node:\ud800", *names[12:]]:
+            loop.offer(MotionChanged(name, True))
+    until(lambda: not inbox.edges and loop.state.undecided is None)
+    heard = [s.source for s in notes.signals() if isinstance(s, MotionChanged)]
+    assert heard == [name for name in names if name != "node:7"]
+
+
+def test_who_gathers_takes_a_crowd_without_waking_the_loop(loop, notes, inbox, monkeypatch):
+    loop.start(1, "hash")
+    until(lambda: loop._running and inbox._changed._waiters)
+    woken = []
+    monkeypatch.setattr(inbox, "wake", lambda: woken.append(1))
+    with loop.gathering():
+        for n in range(2 * TOGETHER + 1):
+            loop.offer(MotionChanged("node:a", n % 2 == 0))
+    assert not inbox.edges
+    assert not woken
+    heard = [s.active for s in notes.signals() if isinstance(s, MotionChanged)]
+    assert heard == [n % 2 == 0 for n in range(2 * TOGETHER + 1)]
+
+
+def test_who_gathers_for_long_holds_nobody_up(loop, notes, inbox):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    with loop.gathering():
+        inbox.post(SourceChanged("posted", "ok"))
+        until(lambda: "posted" in [s.source for s in notes.signals()])
 
 
 def test_a_motion_that_plugins_hear_of_is_decided_with_their_answer(loop, notes):
