@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from edge.contracts.base import Consent, Frozen, Now, Value
+from edge.contracts.base import Consent, Frozen, Now
 from edge.contracts.plugin import EventKind, PluginEvent
 from edge.contracts.signals import (
     ContactChanged,
@@ -14,11 +14,9 @@ from edge.contracts.signals import (
     Signal,
     SoundMeasured,
 )
-from edge.decide.intents import Intent
 from edge.decide.proposals import PluginRules
 from edge.decide.situation import Situation
 from edge.decide.sky import Place, sky
-from edge.fusion.evidence import fresh
 from edge.fusion.state import READING_STALE_S, FusionRules, Reading, RoomState
 
 _KINDS: Mapping[type, EventKind] = {
@@ -49,9 +47,9 @@ class Call(Frozen, frozen=True):
 
 def told(room: RoomState, situation: Situation) -> Told:
     """Return the part of the picture whose change plugins hear of."""
-    intent = _name(situation.intent)
-    presence = room.presence
-    return Told(presence.occupied, presence.count, situation.meeting, intent, room.consent)
+    intent, presence = situation.intent, room.presence
+    name = "" if intent is None else intent.name
+    return Told(presence.occupied, presence.count, situation.meeting, name, room.consent)
 
 
 def happened(signal: Signal, before: Told, after: Told) -> EventKind | None:
@@ -110,10 +108,13 @@ class View(Frozen, frozen=True):
 
 def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) -> PluginEvent:
     """Return the room as plugins see it; what is too old to be believed is left out."""
+    # At every edge of a crowd: nothing is called for what is not there, and nothing copied.
     situation, presence, mono = view.situation, room.presence, view.now.mono
     above = sky(view.place, view.now.wall)
     timed = view.now.trusted and room.clock_trusted
+    intent, following = situation.intent, situation.next_intent
     heard_s = view.fusion.voice_stale_s
+    level, voice, clipped = room.level, room.voice, room.clipped
     return PluginEvent(
         id=ident,
         kind=kind or "tick",
@@ -126,20 +127,16 @@ def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) ->
         started=situation.started,
         minutes_to_next=round(situation.minutes_to_next, 2),
         minutes_to_end=round(situation.minutes_to_end, 2),
-        intent=_name(situation.intent),
-        targets=_targets(situation.intent),
-        next_intent=_name(situation.next_intent),
-        next_targets=_targets(situation.next_intent),
-        readings={
-            name: reading.value
-            for name, reading in sorted(room.readings.items())
-            if fresh(reading, READING_STALE_S, mono) is not None
-        },
-        reported=dict(room.reported),
+        intent="" if intent is None else intent.name,
+        targets={} if intent is None else dict(intent.targets),
+        next_intent="" if following is None else following.name,
+        next_targets={} if following is None else dict(following.targets),
+        readings=_readings(room, mono) if room.readings else {},
+        reported=room.reported,
         contacts=_contacts(room) if room.contacts else {},
-        sound_db=_value(room.level, heard_s, mono),
-        voice=_value(room.voice, heard_s, mono),
-        clipped=_value(room.clipped, heard_s, mono),
+        sound_db=None if level is None else _value(level, heard_s, mono),
+        voice=None if voice is None else _value(voice, heard_s, mono),
+        clipped=None if clipped is None else _value(clipped, heard_s, mono),
         sun_azimuth=above.sun_azimuth if timed else None,
         sun_elevation=above.sun_elevation if timed else None,
         local_hour=above.local_hour if timed else -1.0,
@@ -147,12 +144,12 @@ def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) ->
     )
 
 
-def _name(intent: Intent | None) -> str:
-    return "" if intent is None else intent.name
-
-
-def _targets(intent: Intent | None) -> dict[str, Value]:
-    return {} if intent is None else dict(intent.targets)
+def _readings(room: RoomState, mono: float) -> dict[str, float]:
+    return {
+        name: reading.value
+        for name, reading in sorted(room.readings.items())
+        if mono < reading.at + READING_STALE_S
+    }
 
 
 def _contacts(room: RoomState) -> dict[str, bool]:
@@ -164,5 +161,5 @@ def _contacts(room: RoomState) -> dict[str, bool]:
     return found
 
 
-def _value(reading: Reading | None, limit: float, mono: float) -> float | None:
-    return None if reading is None or mono >= reading.at + limit else reading.value
+def _value(reading: Reading, limit: float, mono: float) -> float | None:
+    return None if mono >= reading.at + limit else reading.value

@@ -1,6 +1,8 @@
 """fuse(state, signal, now): one signal into the picture of the room. Pure."""
 
 import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -42,7 +44,8 @@ EXPECTED_EVIDENCE = 3.0
 
 def fuse(state: RoomState, signal: Signal, now: Now, rules: FusionRules) -> RoomState:
     """Return the room after `signal`; presence is weighed anew at every call."""
-    heard = _hear(state, signal, now, rules) if _usable(state, signal) else state
+    hear = _HEARD.get(type(signal))
+    heard = state if hear is None else hear(state, signal, now, rules)
     presence = _weigh(heard, now, rules)
     return heard if presence == heard.presence else replace(heard, presence=presence)
 
@@ -55,96 +58,98 @@ def next_due(state: RoomState, now: Now, rules: FusionRules) -> float:
     return min(instants, default=math.inf)
 
 
-def _usable(state: RoomState, signal: Signal) -> bool:
-    """Whether a level may be heard: physically possible, and not what consent has switched off."""
-    match signal:
-        case PeopleCounted():
-            return state.consent != "off" and 0 <= signal.count <= PEOPLE_LIMIT
-        case SoundMeasured():
-            finite = math.isfinite(signal.level_db)
-            shares = 0.0 <= signal.voice <= 1.0 and 0.0 <= signal.clipped <= 1.0
-            return state.consent == "all" and finite and shares
-        case OccupancyEstimated():
-            return 0.0 <= signal.probability <= 1.0
-        case NodeReading():
-            low, high, _ = QUANTITY_RANGE[signal.quantity]
-            return low <= signal.value <= high
-        case _:
-            return True
+# A level is heard when it is physically possible, and not what consent has switched off.
 
 
-def _hear(state: RoomState, signal: Signal, now: Now, rules: FusionRules) -> RoomState:  # noqa: PLR0911, PLR0912
-    """One row per signal that changes the picture; the others leave it as it is."""
+def _people(state: RoomState, signal: PeopleCounted, now: Now, _: FusionRules) -> RoomState:
+    if state.consent == "off" or not 0 <= signal.count <= PEOPLE_LIMIT:
+        return state
+    return replace(state, people=Reading(signal.count, signal.source, now.mono))
+
+
+def _sound(state: RoomState, signal: SoundMeasured, now: Now, _: FusionRules) -> RoomState:
+    shares = 0.0 <= signal.voice <= 1.0 and 0.0 <= signal.clipped <= 1.0
+    if state.consent != "all" or not (shares and math.isfinite(signal.level_db)):
+        return state
+    return replace(
+        state,
+        level=Reading(signal.level_db, signal.source, now.mono),
+        voice=Reading(signal.voice, signal.source, now.mono),
+        clipped=Reading(signal.clipped, signal.source, now.mono),
+    )
+
+
+def _reading(state: RoomState, signal: NodeReading, now: Now, _: FusionRules) -> RoomState:
+    low, high, _unit = QUANTITY_RANGE[signal.quantity]
+    if not low <= signal.value <= high:
+        return state
+    reading = Reading(signal.value, signal.source, now.mono)
+    return replace(state, readings={**state.readings, signal.quantity: reading})
+
+
+def _estimate(state: RoomState, signal: OccupancyEstimated, now: Now, _: FusionRules) -> RoomState:
+    if not 0.0 <= signal.probability <= 1.0:
+        return state
+    return replace(state, estimate=Reading(signal.probability, signal.source, now.mono))
+
+
+def _motion(state: RoomState, signal: MotionChanged, now: Now, rules: FusionRules) -> RoomState:
+    """Keep what motion sensors say, the oldest word first, without what is no evidence now."""
+    source, mono, limit = signal.source, now.mono, rules.motion_stale_s
+    after = dict(state.motion)
+    before = after.pop(source, None)
+    for name, reading in state.motion.items():
+        if reading.value == MOVING:
+            continue
+        if mono < reading.at + limit:
+            break
+        after.pop(name, None)
+    # A sensor's first word may be "no motion": only one that saw some can have ceased to.
+    ceased = CEASED if before is not None and before.value > STILL else STILL
+    after[source] = Reading(MOVING if signal.active else ceased, source, mono)
+    return replace(state, motion=after)
+
+
+def _contact(state: RoomState, signal: ContactChanged, _: Now, _rules: FusionRules) -> RoomState:
+    board = {**state.contacts.get(signal.source, {}), signal.opening: signal.open}
+    return replace(state, contacts={**state.contacts, signal.source: board})
+
+
+def _calendar(state: RoomState, signal: CalendarRead, now: Now, _: FusionRules) -> RoomState:
+    return replace(state, meetings=signal.meetings, calendar_at=now.wall)
+
+
+def _device(state: RoomState, signal: DeviceReported, _: Now, _rules: FusionRules) -> RoomState:
+    return replace(state, reported={**state.reported, signal.actuator: signal.value})
+
+
+def _machines(state: RoomState, signal: MachineChanged, _: Now, _rules: FusionRules) -> RoomState:
+    return replace(state, machines=signal.machines)
+
+
+def _clock(state: RoomState, signal: ClockChecked, _: Now, _rules: FusionRules) -> RoomState:
+    return replace(state, clock_trusted=signal.trusted)
+
+
+def _asked(state: RoomState, signal: OperatorAsked, _: Now, _rules: FusionRules) -> RoomState:
     match signal:
-        case PeopleCounted():
-            return replace(state, people=Reading(signal.count, signal.source, now.mono))
-        case SoundMeasured():
-            return replace(
-                state,
-                level=Reading(signal.level_db, signal.source, now.mono),
-                voice=Reading(signal.voice, signal.source, now.mono),
-                clipped=Reading(signal.clipped, signal.source, now.mono),
-            )
-        case NodeReading():
-            reading = Reading(signal.value, signal.source, now.mono)
-            return replace(state, readings={**state.readings, signal.quantity: reading})
-        case MotionChanged():
-            return replace(state, motion=_moved(state, signal, now, rules))
-        case ContactChanged():
-            board = {**state.contacts.get(signal.source, {}), signal.opening: signal.open}
-            return replace(state, contacts={**state.contacts, signal.source: board})
-        case OccupancyEstimated():
-            return replace(state, estimate=Reading(signal.probability, signal.source, now.mono))
-        case CalendarRead():
-            return replace(state, meetings=signal.meetings, calendar_at=now.wall)
-        case SourceChanged():
-            return _source(state, signal, now)
-        case DeviceReported():
-            return replace(state, reported={**state.reported, signal.actuator: signal.value})
-        case MachineChanged():
-            return replace(state, machines=signal.machines)
-        case ClockChecked():
-            return replace(state, clock_trusted=signal.trusted)
         case OperatorAsked(verb="consent", value="all" | "counts" | "off" as wish):
             return _consent(state, wish)
-        case Booted():
-            # Ages are monotonic and do not survive a restart, so what they belong to does not.
-            return replace(
-                state,
-                presence=Presence(occupied=state.presence.occupied, since=state.presence.since),
-                people=None, level=None, voice=None, clipped=None, estimate=None,
-                motion={}, readings={}, contacts={}, sources={}, clock_trusted=False,
-            )  # fmt: skip
         case _:
             return state
 
 
-def _motion(state: RoomState, signal: MotionChanged) -> float:
-    """A sensor's first word may be "no motion": only one that saw some can have ceased to."""
-    if signal.active:
-        return MOVING
-    before = state.motion.get(signal.source)
-    return CEASED if before is not None and before.value > STILL else STILL
+def _booted(state: RoomState, _: Booted, _now: Now, _rules: FusionRules) -> RoomState:
+    # Ages are monotonic and do not survive a restart, so what they belong to does not.
+    return replace(
+        state,
+        presence=Presence(occupied=state.presence.occupied, since=state.presence.since),
+        people=None, level=None, voice=None, clipped=None, estimate=None,
+        motion={}, readings={}, contacts={}, sources={}, clock_trusted=False,
+    )  # fmt: skip
 
 
-def _moved(
-    state: RoomState, signal: MotionChanged, now: Now, rules: FusionRules
-) -> dict[str, Reading]:
-    """Return what motion sensors say, the oldest word first, without what is no evidence now."""
-    after = dict(state.motion)
-    after.pop(signal.source, None)
-    limit = rules.motion_stale_s
-    for source, reading in state.motion.items():
-        if reading.value == MOVING:
-            continue
-        if now.mono < reading.at + limit:
-            break
-        after.pop(source, None)
-    after[signal.source] = Reading(_motion(state, signal), signal.source, now.mono)
-    return after
-
-
-def _source(state: RoomState, signal: SourceChanged, now: Now) -> RoomState:
+def _source(state: RoomState, signal: SourceChanged, now: Now, _: FusionRules) -> RoomState:
     if signal.health == "lost" and signal.source in state.motion:
         # Nobody would say any more that the motion ended.
         moving = {name: r for name, r in state.motion.items() if name != signal.source}
@@ -164,6 +169,24 @@ def _consent(state: RoomState, wish: str) -> RoomState:
             return replace(state, consent="counts", level=None, voice=None, clipped=None)
         case _:
             return replace(state, consent="off", people=None, level=None, voice=None, clipped=None)
+
+
+_HEARD: Mapping[type, Callable[[RoomState, Any, Now, FusionRules], RoomState]] = {
+    PeopleCounted: _people,
+    SoundMeasured: _sound,
+    NodeReading: _reading,
+    MotionChanged: _motion,
+    ContactChanged: _contact,
+    OccupancyEstimated: _estimate,
+    CalendarRead: _calendar,
+    SourceChanged: _source,
+    DeviceReported: _device,
+    MachineChanged: _machines,
+    ClockChecked: _clock,
+    OperatorAsked: _asked,
+    Booted: _booted,
+}
+"""One row per signal that changes the picture; the others leave it as it is."""
 
 
 def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
