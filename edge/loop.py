@@ -23,6 +23,7 @@ from edge.contracts.decision import Decision
 from edge.contracts.signals import (
     Booted,
     MotionChanged,
+    PluginAnswered,
     Signal,
     Woke,
     decode_signal,
@@ -59,7 +60,7 @@ STEPS_IN_A_ROW = 256
 GOES = 4
 """Goes in a row of who offers at most, as it has work of its own."""
 GATHER_S = 0.005
-"""How long the loop's thread leaves what waits to who gathers, as that is about to take it."""
+"""How long the loop's thread leaves what waits to who gathers, or just did: that takes it."""
 CROWD_S = 1.0
 """How long who gathers waits at most: a loop that hangs must not silence a connection."""
 TICK_S = 0.005
@@ -125,6 +126,8 @@ class Loop:
         """Held by whoever takes a step: the state has one owner at a time."""
         self._gathering: dict[int, list[Signal]] = {}
         """What threads that gather have offered so far."""
+        self._gathered_at = -math.inf
+        """When one of them last was at it, by the monotonic clock."""
         self._rows: list[tuple[str, str, Now, bytes]] = []
         """What was only heard in this go: kept together with what follows from it."""
         self._calls: list[Call] = []
@@ -179,6 +182,7 @@ class Loop:
             self._inbox.post_all(gathered, wake=False)
             if self._running:
                 self._serve()
+            self._gathered_at = self._clock().mono
             if self._inbox.edges >= CROWD:
                 self._inbox.wait_for_room(CROWD_S)
 
@@ -234,7 +238,7 @@ class Loop:
             self.beat, seen = now.mono, self.state
             if not self._inbox.edges:
                 self._asked = self._due(now, self._soonest)
-            if self._gathering:
+            if self._gathering or now.mono < self._gathered_at + GATHER_S:
                 self._inbox.leave(GATHER_S)
             self._inbox.wait(min(self._asked, now.mono + REST_S))
             if self._inbox.closed:
@@ -357,7 +361,8 @@ class Loop:
         that cannot be journaled (NaN, half a character) raises and changes nothing.
         """
         body = encode_signal(signal)
-        signal = decode_signal(body)
+        if not isinstance(signal, PluginAnswered):  # which came as such a text, and may be long
+            signal = decode_signal(body)
         outcome, took = self._through(signal, body, now)
         if self.state.undecided is None:
             STEPS.observe(took)

@@ -3,9 +3,10 @@
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 from edge.contracts.base import Frozen
@@ -38,6 +39,19 @@ LARGE = 4096
 """Bytes of a body that is inserted alone, for the same reason."""
 
 
+_body: Callable[[tuple[int, bytearray]], bytearray] = itemgetter(1)
+
+
+def _bound(one: Link) -> tuple[object, ...]:
+    """Return a link as it is bound: of int, float, str and bytearray only.
+
+    sqlite3 asks any other value whether it adapts itself, by an exception that costs a microsecond.
+    """
+    seq, boot, kind, ident, wall, mono, trusted, payload, prev, digest = one
+    blobs = bytearray(payload), bytearray(prev), bytearray(digest)
+    return seq, boot, kind, ident, wall, mono, int(trusted), *blobs
+
+
 @cache
 def _insert(table: str, rows: int) -> str:
     row = f"({','.join('?' * _COLUMNS[table])})"
@@ -46,12 +60,23 @@ def _insert(table: str, rows: int) -> str:
 
 def _parts(rows: Sequence[tuple[object, ...]]) -> Iterator[Sequence[tuple[object, ...]]]:
     first = 0
-    while first < len(rows):
-        part = rows[first : first + next(n for n in AT_ONCE if n <= len(rows) - first)]
-        if any(isinstance(row[-1], bytes) and len(row[-1]) > LARGE for row in part):
-            part = part[:1]
-        yield part
-        first += len(part)
+    for size in AT_ONCE:
+        while len(rows) - first >= size:
+            yield rows[first : first + size]
+            first += size
+
+
+def _sized(bodies: Sequence[tuple[int, bytearray]]) -> Iterator[Sequence[tuple[int, bytearray]]]:
+    """Yield the rows of payloads in order, each large one by itself."""
+    if max(map(len, map(_body, bodies)), default=0) <= LARGE:
+        yield bodies
+        return
+    for large, found in groupby(bodies, lambda row: len(row[1]) > LARGE):
+        run = list(found)
+        if large:
+            yield from ([row] for row in run)
+        else:
+            yield run
 
 
 class Batch(Frozen, frozen=True):
@@ -292,9 +317,13 @@ class Store:
         db.execute("BEGIN IMMEDIATE")
         try:
             if links:
-                bodies = [(one[0], row.body) for one, row in zip(links, batch.rows, strict=True)]
-                self._append("chain", links)
-                self._append("payload", bodies)
+                bodies = [
+                    (one[0], bytearray(row.body))
+                    for one, row in zip(links, batch.rows, strict=True)
+                ]
+                self._append("chain", [_bound(one) for one in links])
+                for run in _sized(bodies):
+                    self._append("payload", run)
                 db.execute(_SET_HEAD, (head.seq, head.hash))
             if batch.cursor is not None:
                 db.execute(_SET, ("cursor", batch.cursor))

@@ -249,7 +249,7 @@ class PluginHost:
             self._fail(runner, refused, "too many events waited for it")
         if not batch or self._stopping:
             return
-        ids = tuple(event.id for event in batch)
+        ids = tuple([event.id for event in batch])
         if runner.quarantined:
             DROPPED.labels(name, "quarantined").inc(len(batch))
             self._fail(runner, ids, f"quarantined: {runner.quarantined}")

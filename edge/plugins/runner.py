@@ -78,7 +78,7 @@ class Runner:
         text = input_encoder.encode(given).decode("utf-8")
         try:
             output = read_answer(
-                self._guest.call("handle", text), frozenset(event.id for event in events)
+                self._guest.call("handle", text), frozenset([event.id for event in events])
             )
         except (GuestError, UnicodeDecodeError) as error:
             # Whoever answers nonsense may have lost its mind: a reused instance goes as well.

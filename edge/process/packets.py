@@ -25,7 +25,9 @@ def read_message(data: bytes, at: int) -> tuple[Message, int] | None:
     """Return the message that begins at `at` and where it ends; None when paho should read it."""
     if at + 4 > len(data) or data[at] & ~RETAINED != PUBLISH:
         return None
-    size, place = _length(data, at + 1)
+    size, place = data[at + 1], at + 2
+    if size & MORE:
+        size, place = _length(data, at + 1)
     end = place + size
     if size < 3 or end > len(data):
         return None
@@ -34,10 +36,12 @@ def read_message(data: bytes, at: int) -> tuple[Message, int] | None:
     # Without a name it would be an alias, which we never allowed.
     if topic_end == topic_at or topic_end >= end:
         return None
-    properties, payload_at = _length(data, topic_end)
-    payload_at += properties
-    if payload_at > end:
-        return None
+    payload_at = topic_end + 1
+    if data[topic_end]:
+        properties, payload_at = _length(data, topic_end)
+        payload_at += properties
+        if payload_at > end:
+            return None
     try:
         topic = data[topic_at:topic_end].decode()
     except UnicodeDecodeError:

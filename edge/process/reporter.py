@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from edge.contracts.signals import Health, Signal, SourceChanged
 
+WELL: tuple[Health, str] = ("ok", "")
+
 
 class HealthReporter:
     """Posts SourceChanged for `name` when health or reason changes; from any thread.
@@ -26,7 +28,8 @@ class HealthReporter:
 
     def ok(self) -> None:
         """It works."""
-        self._tell("ok", "")
+        if self._last != WELL:  # said at every message of every device
+            self._tell(*WELL)
 
     def degraded(self, reason: str) -> None:
         """It works in part."""

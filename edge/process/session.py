@@ -142,14 +142,19 @@ class Session:
         return code
 
     def _read(self, sock: Buffered) -> MQTTErrorCode:
-        for _ in range(READ_AT_ONCE):
+        left = READ_AT_ONCE
+        while left > 0:
             # Between two packets: paho holds no half of one.
-            message = None if self._client._in_packet["command"] else sock.next_message()
-            if message is not None:
+            if not self._client._in_packet["command"]:
+                for message in sock.messages(left):
+                    left -= 1
+                    self._on_message(message)
                 # Whether the broker lives, paho knows by what it reads itself.
                 self._client._last_bytes_received = time.monotonic()
-                self._on_message(message)
-            elif (code := self._client.loop_read()) != paho.MQTT_ERR_SUCCESS:
+            if left <= 0 or (left < READ_AT_ONCE and not sock.pending()):
+                break
+            left -= 1
+            if (code := self._client.loop_read()) != paho.MQTT_ERR_SUCCESS:
                 return code
             if not sock.pending():
                 break

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from collections.abc import Iterator
 
 from edge.process.packets import Message, read_message
 
@@ -36,13 +37,14 @@ class Buffered:
             return piece
         return self._raw.recv(size)
 
-    def next_message(self) -> Message | None:
-        """Return a message that stands whole in memory; None when what is next is another thing."""
-        found = read_message(self._held, self._at)
-        if found is None:
-            return None
-        message, self._at = found
-        return message
+    def messages(self, limit: int) -> Iterator[Message]:
+        """Yield up to `limit` messages that stand whole in memory, until another thing is next."""
+        for _ in range(limit):
+            found = read_message(self._held, self._at)
+            if found is None:
+                return
+            message, self._at = found
+            yield message
 
     def send(self, data: bytes | bytearray) -> int:
         """Return how much the system took."""

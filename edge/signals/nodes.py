@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Protocol
 
 import msgspec
@@ -37,6 +38,8 @@ CLEAN_S = 10.0
 """How long a board must send nothing wrong before it counts as well again."""
 
 _decoder = msgspec.json.Decoder(NodeMessage)
+_measured: Callable[[NodeMessage], tuple[float | None, ...]] = attrgetter(*QUANTITY_RANGE)
+_NOTHING = (None,) * len(QUANTITY_RANGE)
 
 
 @cache
@@ -156,8 +159,10 @@ class _Node:
         if message.occupancy is not None and message.occupancy != self._motion:
             self._motion = message.occupancy
             self._post(MotionChanged(self._source, message.occupancy))
-        self._contact("window", message.window)
-        self._contact("door", message.door)
+        if message.window is not None:
+            self._contact("window", message.window)
+        if message.door is not None:
+            self._contact("door", message.door)
         if wrong:
             return self._wrong("out_of_range", f"sends impossible values: {', '.join(wrong)}")
         if self._wrong_at is None or self._heard - self._wrong_at > CLEAN_S:
@@ -174,15 +179,17 @@ class _Node:
             log.warning("sensor board silent", source=self._source)
             self._health.lost(f"no message for {self._stale_s:g} s")
 
-    def _contact(self, opening: Opening, is_open: bool | None) -> None:
-        if is_open is not None and is_open != self._open.get(opening):
+    def _contact(self, opening: Opening, is_open: bool) -> None:
+        if is_open != self._open.get(opening):
             self._open[opening] = is_open
             self._post(ContactChanged(self._source, opening, is_open))
 
     def _readings(self, message: NodeMessage) -> list[str]:
         wrong: list[str] = []
-        for quantity, (low, high, _) in QUANTITY_RANGE.items():
-            value: float | None = getattr(message, quantity)
+        values = _measured(message)
+        if values == _NOTHING:
+            return wrong
+        for (quantity, (low, high, _)), value in zip(QUANTITY_RANGE.items(), values, strict=True):
             if value is None:
                 continue
             if low <= value <= high:
