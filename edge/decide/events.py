@@ -81,12 +81,11 @@ def hearers(
 
 def calls(hearers: Mapping[str, EventKind], event: PluginEvent) -> tuple[Call, ...]:
     """Return `event` as a call for everyone who hears it."""
-    return tuple(
-        [
-            Call(source, event if kind == event.kind else msgspec.structs.replace(event, kind=kind))
-            for source, kind in hearers.items()
-        ]
-    )
+    found = []  # A comprehension is a function of its own, made anew at every edge of a crowd.
+    for source, kind in hearers.items():
+        heard = event if kind == event.kind else msgspec.structs.replace(event, kind=kind)
+        found.append(Call(source, heard))
+    return tuple(found)
 
 
 def next_due(plugins: Mapping[str, PluginRules], ticked: Mapping[str, float]) -> float:

@@ -190,8 +190,7 @@ class Core:
             return told, (), before.ticked
         view = events.View(situation, self.settings.place, self.settings.fusion, now)
         event = events.describe(ident, kind, room, view)
-        called = events.calls(hearers, event)
-        return told, called, before.ticked | {call.plugin: now.mono for call in called}
+        return told, events.calls(hearers, event), before.ticked | dict.fromkeys(hearers, now.mono)
 
 
 def _until(proposal: Proposal, wanted: Wanted, now: Now) -> float:

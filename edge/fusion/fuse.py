@@ -197,7 +197,10 @@ def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
         return replace(
             before, known=False, confidence=0.0, evidence=(), leaving=None, count=0, counted=False
         )
-    odds = max(-ODDS_LIMIT, min(ODDS_LIMIT, sum(item.odds for item in evidence)))
+    odds = 0.0
+    for item in evidence:
+        odds += item.odds
+    odds = max(-ODDS_LIMIT, min(ODDS_LIMIT, odds))
     probability = round(1 / (1 + math.exp(-odds)), 4)
     leaving = before.leaving
     occupied = before.occupied
