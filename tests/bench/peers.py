@@ -62,7 +62,7 @@ CLOSED, CLOSED_ROUNDS, ROUND_S = 12, 20, 1.5
 BURST = 5000
 BURST_FIRST = 2 * len(BOARDS)
 """Edges that do not count: each board has spoken then."""
-BURST_ROUNDS = 2
+BURST_ROUNDS = 4
 QUIET_S = 15.0
 DISK = "4 KB made durable on the journal's disk"
 TOPICS: dict[str, Callable[[str], str]] = {
