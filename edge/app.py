@@ -100,7 +100,7 @@ class Appliance:
         room = config.room.id
         self.site = Link(f"room-{room}", broker(config.site), will=presence_will(room))
         self.devices = Link(f"devices-{room}", broker(config.broker), will=house_will(config))
-        self._devices_health = HealthReporter("broker:room", post)
+        self._devices_health = HealthReporter("broker:room", self._post)
         self.devices.when_health(self._devices_changed)
         self.devices.when_reading(self._gathering)
         self.uplink = Uplink(
@@ -120,7 +120,7 @@ class Appliance:
             changing=self._taking_over.append,
         )
         self.drivers = Drivers(
-            config, self.devices, post, self.uplink.wanted, wall=lambda: self._clock().wall
+            config, self.devices, self._post, self.uplink.wanted, wall=lambda: self._clock().wall
         )
         account = DavAccount(
             config.calendar.url,
@@ -278,6 +278,9 @@ class Appliance:
         for source, heard in events.items():
             name = source.removeprefix("plugin:")
             self.plugins.submit(PluginCall(name, tuple(heard), now.wall, seed))
+
+    def _post(self, signal: Signal) -> None:
+        self.loop.post(signal)
 
     def _offer(self, signal: Signal) -> None:
         self.loop.offer(signal)

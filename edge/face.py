@@ -89,7 +89,7 @@ class Face:
         return f"http://{host}:{port}/"
 
     def watch(self, decision: Decision | None) -> None:
-        """Runs on the loop's thread after each step; never blocks."""
+        """Runs on whoever takes a step, after it, once after a crowd; never blocks."""
         if self._server is not None:
             self._recent.keep(decision)
             self._pulse.beat()

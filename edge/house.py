@@ -59,7 +59,7 @@ class House:
         )
 
     def watch(self, signal: Signal, decision: Decision | None) -> None:
-        """Runs on the loop's thread after each step; never blocks."""
+        """Runs on whoever takes a step, after it, once after a crowd; never blocks."""
         if self._announces and (decision is not None or isinstance(signal, DeviceReported)):
             self._announcer.poke()
 

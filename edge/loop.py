@@ -136,7 +136,10 @@ class Loop:
         self._together = 0
         """Edges of motion in a row that wait for the next one's decision."""
         self._running = self._wanted = False
-        self._asked, self._soonest = math.inf, TICK_S
+        self._asked = math.inf
+        self._not_before = self._deaf_at = -math.inf
+        """Until when a defect is left time, and since when `next_due` has one: instants, as the
+        thread looks again and again meanwhile."""
         self._thread = threading.Thread(target=self._run, name="loop")
 
     def start(self, boot: int, config_hash: str) -> None:
@@ -170,6 +173,14 @@ class Loop:
         self._inbox.post(signal, wake=False)
         self._serve(around)
 
+    def post(self, signal: Signal) -> None:
+        """Leave a signal to the loop's thread; behind what this thread gathers, where it does."""
+        gathered = self._gathering.get(threading.get_ident())
+        if gathered is None or not self._running:
+            self._inbox.post(signal)
+        else:
+            gathered.append(signal)
+
     @contextmanager
     def gathering(self) -> Iterator[None]:
         """Take what this thread offers inside together, at the end; wait while it is too much."""
@@ -184,6 +195,7 @@ class Loop:
                 self._serve()
             self._gathered_at = self._clock().mono
             if self._inbox.edges >= CROWD:
+                self._inbox.wake()  # or the loop's thread leaves it to us
                 self._inbox.wait_for_room(CROWD_S)
 
     def _serve(self, around: AbstractContextManager[None] = IN_NOTHING) -> None:
@@ -229,7 +241,7 @@ class Loop:
         """Return whether the loop's thread is to look sooner than it is about to."""
         if self._awaits_answer:
             return False  # The thread looks before it is overdue.
-        return self._due(self._clock(), TICK_S) < self._asked - TICK_S
+        return self._due(self._clock()) < self._asked - TICK_S
 
     def _run(self) -> None:
         self._running = True
@@ -237,7 +249,7 @@ class Loop:
             now = self._clock()
             self.beat, seen = now.mono, self.state
             if not self._inbox.edges:
-                self._asked = self._due(now, self._soonest)
+                self._asked = self._due(now)
             if self._gathering or now.mono < self._gathered_at + GATHER_S:
                 self._inbox.leave(GATHER_S)
             self._inbox.wait(min(self._asked, now.mono + REST_S))
@@ -249,15 +261,17 @@ class Loop:
                 self._wanted = False
                 late = self._clock().mono >= self._asked and self.state is seen
                 if not self._go(STEPS_IN_A_ROW) and late:
+                    self._deaf_at = -math.inf
                     self._step(Woke())
 
     def _conclude(self) -> None:
-        """Decide on what was heard, where the edge that was to follow comes no more."""
-        # Whoever hangs in a step must not keep the process from its end.
-        if self.state.undecided is not None and self._turn.acquire(timeout=STOP_S):
+        """Decide on what was heard, where the edge that was to follow comes no more; keep it."""
+        # Behind the step under way, but who hangs in one must not keep the process from its end.
+        if self._turn.acquire(timeout=STOP_S):
             try:
                 if self.state.undecided is not None:
                     self._step(Woke())
+                self._keep_heard()
             finally:
                 self._turn.release()
 
@@ -305,7 +319,7 @@ class Loop:
         return MotionChanged(signal.source, signal.active, follows, not follows)
 
     def _step(self, signal: Signal) -> None:
-        self._soonest = TICK_S
+        self._not_before = -math.inf
         try:
             self.handle(signal, self._clock())
         except Exception:
@@ -324,35 +338,48 @@ class Loop:
     def _failed(self, what: str) -> str:
         """Count a defect, and leave it time; return what it cost."""
         FAILED.labels(what).inc()
-        self._soonest = FAILED_S
+        self._not_before = self._clock().mono + FAILED_S
         return what
 
-    def _due(self, now: Now, soonest: float) -> float:
+    def _due(self, now: Now) -> float:
         try:
-            due = self.core.next_due(self.state, now)
+            due, self._deaf_at = self.core.next_due(self.state, now), -math.inf
         except Exception:
-            FAILED.labels("next_due").inc()
-            log.exception("next_due failed")
-            due = now.mono + IDLE_S
-        return min(max(due, now.mono + soonest), now.mono + IDLE_S)
+            if self._deaf_at == -math.inf:
+                FAILED.labels("next_due").inc()
+                log.exception("next_due failed")
+                self._deaf_at = now.mono
+            due = self._deaf_at + IDLE_S
+        return min(max(due, now.mono + TICK_S, self._not_before), now.mono + IDLE_S)
 
     def _hear(self, crowd: Sequence[MotionChanged]) -> None:
         """Take edges of which each is followed by another: each journaled, watched as one.
 
         What is done around a signal alone costs as much as what an edge does to the picture.
         """
-        self._soonest = TICK_S
-        for left, edge in zip(range(len(crowd) - 1, -1, -1), crowd, strict=True):
+        self._not_before = -math.inf
+        heard, taken = None, 0
+        for edge in crowd:
             # Of a text and of truths: read back from the journal, it is the same.
-            heard = MotionChanged(edge.source, edge.active, with_next=True)
+            signal = MotionChanged(edge.source, edge.active, with_next=True)
             try:
-                outcome, _ = self._through(heard, encode_signal(heard), self._clock())
-                if outcome.decision is not None or not left:
-                    self._ports.watch(heard, outcome.decision, self.state)
+                outcome, _ = self._through(signal, encode_signal(signal), self._clock())
+                heard, taken = signal, taken + 1
+                if outcome.decision is not None:
+                    heard = None
+                    self._ports.watch(signal, outcome.decision, self.state)
             except Exception:
-                log.exception("step failed", signal=self._failed(type(heard).__name__))
+                log.exception("step failed", signal=self._failed(type(signal).__name__))
                 self._keep_heard()
-        _counted(MotionChanged)(len(crowd))
+        _counted(MotionChanged)(taken)
+        if heard is not None:
+            self._watch_heard(heard)
+
+    def _watch_heard(self, heard: Signal) -> None:
+        try:
+            self._ports.watch(heard, None, self.state)
+        except Exception:
+            log.exception("step failed", signal=self._failed("watch"))
 
     def handle(self, signal: Signal, now: Now) -> Outcome:
         """Take one signal through the core, journal it, and hand out what follows from it.

@@ -87,10 +87,13 @@ class Readiness:
     def _run(self) -> None:
         while not self._stop.wait(BOOTING_S):
             for watched in self._due():
-                # Begun one by one: of 200 machines in use a question each 5 s, and each is brief.
-                threading.Thread(
-                    target=self._question, args=(watched,), name="readiness-asks", daemon=True
-                ).start()
+                try:
+                    threading.Thread(
+                        target=self._question, args=(watched,), name="readiness-asks", daemon=True
+                    ).start()
+                except RuntimeError as error:  # no thread left: whoever waits is asked later
+                    log.warning("machine not asked", key=watched.machine.key, reason=str(error))
+                    self._not_asked(watched)
 
     def _due(self) -> list[_Watched]:
         """Return whom to ask now, who waits longest first; each is marked as being asked."""
@@ -110,6 +113,12 @@ class Readiness:
             answered = self._ask(watched.machine)
         finally:
             self._note(watched, answered)
+
+    def _not_asked(self, watched: _Watched) -> None:
+        with self._lock:
+            self._asking -= 1
+            watched.asking = False
+            watched.due = self._mono() + READY_S
 
     def _note(self, watched: _Watched, answered: bool) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from cloud_bridge.reconcile.ages import Ages
 from cloud_bridge.reconcile.census import census, remembered
 from cloud_bridge.reconcile.clock import SETTLE_S, Clock
-from cloud_bridge.reconcile.readiness import ASKED, Readiness
+from cloud_bridge.reconcile.readiness import ASKED, READY_S, Readiness
 from cloud_bridge.reconcile.workers import Workers
 from cloud_bridge.store import Intended, MachineStore, Store, StoreError
 from cloud_bridge.types import Action, Attempt, Create, Delete, Forget, Machine
@@ -116,6 +116,35 @@ def test_a_machine_is_heard_while_others_are_silent() -> None:
         assert {readiness.verdict(each) for each in silent} == {"unknown"}
     finally:
         given_up.set()
+        readiness.stop()
+
+
+def test_a_thread_that_cannot_be_had_puts_the_question_off(
+    pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds, refused = [0.0], [0]
+    readiness = Readiness(nobody, pages.ask, mono=lambda: seconds[0])
+    booting = machine(phase="booting")
+    pages.answering.add("k")
+    readiness.watch([booting])
+    readiness.start()
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name.startswith("readiness-asks") and not refused[0]:
+            refused[0] += 1
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    try:
+        another = machine("l", phase="booting")
+        pages.answering.add("l")
+        readiness.watch([booting, another])
+        until(lambda: refused[0])
+        seconds[0] += READY_S
+        until(lambda: {readiness.verdict(each) for each in (booting, another)} == {"ready"})
+    finally:
         readiness.stop()
 
 

@@ -109,6 +109,33 @@ def test_a_wake_up_that_always_raises_does_not_make_the_loop_spin(loop, inbox, m
     assert woken.count(Woke()) <= 3 + time.monotonic() - began
 
 
+def test_after_a_step_that_failed_the_loop_still_wakes_when_it_is_due(loop, inbox, monkeypatch):
+    woken = threading.Event()
+    handle = loop.handle
+    monkeypatch.setattr(
+        loop, "handle", lambda s, now: (woken.set() if s == Woke() else None, handle(s, now))[1]
+    )
+    loop.core.broken = ("SourceChanged",)
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    due = time.monotonic() + 1.5
+    monkeypatch.setattr(loop.core, "next_due", lambda *_: due)
+    inbox.post(SourceChanged("camera", "lost"))
+    assert woken.wait(10)
+
+
+def test_a_loop_that_cannot_tell_when_it_is_due_wakes_now_and_then(loop, inbox, monkeypatch):
+    monkeypatch.setattr("edge.loop.IDLE_S", 0.6)
+    woken = threading.Event()
+    handle = loop.handle
+    monkeypatch.setattr(
+        loop, "handle", lambda s, now: (woken.set() if s == Woke() else None, handle(s, now))[1]
+    )
+    loop.core.deaf = True
+    loop.start(1, "hash")
+    assert woken.wait(10)
+
+
 def test_a_loop_that_cannot_tell_when_it_is_due_still_hears(loop, inbox):
     loop.core.deaf = True
     loop.start(1, "hash")

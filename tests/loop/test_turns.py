@@ -160,6 +160,48 @@ def test_who_gathers_takes_a_crowd_without_waking_the_loop(loop, notes, inbox, m
     assert heard == [n % 2 == 0 for n in range(2 * TOGETHER + 1)]
 
 
+def test_what_a_gatherer_posts_keeps_its_place_among_what_it_offers(loop, notes, inbox):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    brought = [SourceChanged(f"s{n}", "ok") for n in range(6)]
+    with loop.gathering():
+        for n, signal in enumerate(brought):
+            (loop.offer if n % 2 else loop.post)(signal)
+    loop.post(SourceChanged("after", "ok"))
+    until(lambda: "after" in [s.source for s in notes.signals()])
+    assert [s for s in notes.signals() if isinstance(s, SourceChanged)][:-1] == brought
+
+
+class Slow(Faulty):
+    """A core whose first motion waits until it is let go on."""
+
+    def __init__(self, core):
+        super().__init__(core)
+        self.inside, self.go_on = threading.Event(), threading.Event()
+
+    def step(self, state, signal, ident, now):
+        if isinstance(signal, MotionChanged):
+            self.inside.set()
+            self.go_on.wait(30)
+        return super().step(state, signal, ident, now)
+
+
+def test_a_motion_in_its_step_when_the_loop_is_stopped_is_kept_and_decided(loop, notes):
+    loop.start(1, "hash")
+    until(lambda: loop._running)
+    loop.core = core = Slow(loop.core.core)
+    offering = threading.Thread(target=loop.offer, args=(MotionChanged("node:a", True),))
+    offering.start()
+    assert core.inside.wait(30)
+    loop._inbox.close()
+    core.go_on.set()
+    loop.stop()
+    offering.join(30)
+    assert [type(s) for s in notes.signals()][-2:] == [MotionChanged, Woke]
+    assert loop.state.undecided is None
+    assert not loop._rows
+
+
 def test_who_gathers_for_long_holds_nobody_up(loop, notes, inbox):
     loop.start(1, "hash")
     until(lambda: loop._running)
