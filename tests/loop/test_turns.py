@@ -147,10 +147,16 @@ def test_a_defect_or_half_a_character_in_a_crowd_costs_that_edge_only(loop, note
 
 
 def test_who_gathers_takes_a_crowd_without_waking_the_loop(loop, notes, inbox, monkeypatch):
-    loop.start(1, "hash")
-    until(lambda: loop._running and inbox._changed._waiters)
-    woken = []
+    resting, go_on, woken = threading.Event(), threading.Event(), []
+
+    def rest(_until):  # for as long as the test needs: the real one ends by itself
+        resting.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(inbox, "wait", rest)
     monkeypatch.setattr(inbox, "wake", lambda: woken.append(1))
+    loop.start(1, "hash")
+    assert resting.wait(30)
     with loop.gathering():
         for n in range(2 * TOGETHER + 1):
             loop.offer(MotionChanged("node:a", n % 2 == 0))
@@ -158,6 +164,7 @@ def test_who_gathers_takes_a_crowd_without_waking_the_loop(loop, notes, inbox, m
     assert not woken
     heard = [s.active for s in notes.signals() if isinstance(s, MotionChanged)]
     assert heard == [n % 2 == 0 for n in range(2 * TOGETHER + 1)]
+    go_on.set()
 
 
 def test_what_a_gatherer_posts_keeps_its_place_among_what_it_offers(loop, notes, inbox):
