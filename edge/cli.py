@@ -1,5 +1,6 @@
 """roomkeeper-edge: run a room, check it, and read what it did."""
 
+import gc
 import os
 import sys
 import time
@@ -69,7 +70,11 @@ def run(config: Path) -> None:
     sys.setswitchinterval(SWITCH_S)
     code = 0
     try:
+        gc.collect()
         appliance.start()
+        # What stands by now lives until the end. To look through it again and again for what
+        # nobody holds any more would stop every thread for as long as a frame of the camera takes.
+        gc.freeze()
         # Python sees a signal that comes just before a wait only once that wait is over.
         while not stopping.wait(0.5):
             continue

@@ -23,14 +23,19 @@ class ContractError(ValueError):
     """A message that breaks its contract; the text says where and what is allowed."""
 
 
-class Message(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A value that crosses a boundary; unknown fields are tolerated (telemetry may grow)."""
+class Message(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A value that crosses a boundary; unknown fields are tolerated (telemetry may grow).
+
+    gc: made of what is there already and never changed, it is part of no cycle; to be looked for
+    in one would cost a crowd of edges a tenth of its time.
+    """
 
 
-class Frozen(msgspec.Struct, frozen=True):
+class Frozen(msgspec.Struct, frozen=True, gc=False):
     """A value inside a process that is made in every step: made, compared and copied in C.
 
     Everything else inside is a frozen dataclass; `msgspec.structs.replace` makes changed copies.
+    One that holds functions says gc=True: those may lead back to it.
     """
 
 

@@ -48,7 +48,7 @@ class Award:
     retry_at: float = NEVER
 
 
-class Bench(Frozen, frozen=True):
+class Bench(Frozen, frozen=True, gc=True):
     """Who judges: the parsed policy, the gate, the context of each actuator, the lease's end.
 
     doubt: why a wish has too high an impact for what is known, "" when it has not.

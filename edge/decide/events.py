@@ -112,34 +112,36 @@ def describe(ident: str, kind: EventKind | None, room: RoomState, view: View) ->
     above = sky(view.place, view.now.wall)
     timed = view.now.trusted and room.clock_trusted
     intent, following = situation.intent, situation.next_intent
+    to_next, to_end = situation.minutes_to_next, situation.minutes_to_end
     heard_s = view.fusion.voice_stale_s
     level, voice, clipped = room.level, room.voice, room.clipped
+    # In the order of the fields: two dozen names would cost as much as all the rest of this.
     return PluginEvent(
-        id=ident,
-        kind=kind or "tick",
-        occupied=presence.occupied,
-        probability=presence.probability,
-        count=presence.count,
-        counted=presence.counted,
-        consent=room.consent,
-        meeting=situation.meeting,
-        started=situation.started,
-        minutes_to_next=round(situation.minutes_to_next, 2),
-        minutes_to_end=round(situation.minutes_to_end, 2),
-        intent="" if intent is None else intent.name,
-        targets={} if intent is None else dict(intent.targets),
-        next_intent="" if following is None else following.name,
-        next_targets={} if following is None else dict(following.targets),
-        readings=_readings(room, mono) if room.readings else {},
-        reported=room.reported,
-        contacts=_contacts(room) if room.contacts else {},
-        sound_db=None if level is None else _value(level, heard_s, mono),
-        voice=None if voice is None else _value(voice, heard_s, mono),
-        clipped=None if clipped is None else _value(clipped, heard_s, mono),
-        sun_azimuth=above.sun_azimuth if timed else None,
-        sun_elevation=above.sun_elevation if timed else None,
-        local_hour=above.local_hour if timed else -1.0,
-        weekday=above.weekday if timed else -1,
+        ident,
+        kind or "tick",
+        presence.occupied,
+        presence.probability,
+        presence.count,
+        situation.meeting,
+        to_next if to_next < 0 else round(to_next, 2),
+        "" if intent is None else intent.name,
+        {} if intent is None else dict(intent.targets),
+        _readings(room, mono) if room.readings else {},
+        room.reported,
+        situation.started,
+        presence.counted,
+        room.consent,
+        to_end if to_end < 0 else round(to_end, 2),
+        "" if following is None else following.name,
+        {} if following is None else dict(following.targets),
+        _contacts(room) if room.contacts else {},
+        None if level is None else _value(level, heard_s, mono),
+        None if voice is None else _value(voice, heard_s, mono),
+        None if clipped is None else _value(clipped, heard_s, mono),
+        above.sun_azimuth if timed else None,
+        above.sun_elevation if timed else None,
+        above.local_hour if timed else -1.0,
+        above.weekday if timed else -1,
     )
 
 

@@ -6,6 +6,7 @@ still and listen); the model on slow air-quality readings only tips the scales.
 """
 
 import math
+from collections.abc import Mapping
 from itertools import islice
 from operator import attrgetter
 
@@ -35,7 +36,8 @@ def gather(state: RoomState, rules: FusionRules, mono: float) -> tuple[Evidence,
         found.append(Evidence(people.source, SEEN if count else UNSEEN, says, "camera"))
     if (voice := fresh(state.voice, rules.voice_stale_s, mono)) is not None:
         found.append(_voice(voice))
-    found.extend(_motion(state, rules, mono))
+    if state.motion:
+        _motion(state.motion, rules, mono, found)
     if (estimate := fresh(state.estimate, rules.estimate_stale_s, mono)) is not None:
         odds = ESTIMATE_WEIGHT * _logit(estimate.value)
         odds = max(-ESTIMATE_LIMIT, min(ESTIMATE_LIMIT, odds))
@@ -71,15 +73,22 @@ def _voice(voice: Reading) -> Evidence:
     return Evidence(voice.source, SILENCE, "no speech", "voice")
 
 
-def _motion(state: RoomState, rules: FusionRules, mono: float) -> list[Evidence]:
-    """One entry per sensor, or one for all where there are very many."""
-    limit = rules.motion_stale_s
-    # A sensor says when motion begins and ends, nothing between: it goes on until then.
-    heard = [r for r in state.motion.values() if r.value == MOVING or mono < r.at + limit]
+def _motion(
+    motion: Mapping[str, Reading], rules: FusionRules, mono: float, found: list[Evidence]
+) -> None:
+    """Add one entry per sensor, or one for all where there are very many."""
+    limit, heard = rules.motion_stale_s, []
+    for reading in motion.values():
+        # A sensor says when motion begins and ends, nothing between: it goes on until then.
+        if reading.value == MOVING or mono < reading.at + limit:
+            heard.append(reading)
     if len(heard) > SENSORS_LISTED:
-        return [_crowd(heard, limit / 4, mono)]
-    heard.sort(key=_by_source)
-    return [_one(reading, limit / 4, mono) for reading in heard]
+        found.append(_crowd(heard, limit / 4, mono))
+        return
+    if len(heard) > 1:
+        heard.sort(key=_by_source)
+    for reading in heard:
+        found.append(_one(reading, limit / 4, mono))
 
 
 def _one(reading: Reading, recent: float, mono: float) -> Evidence:

@@ -200,7 +200,8 @@ def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
     odds = 0.0
     for item in evidence:
         odds += item.odds
-    odds = max(-ODDS_LIMIT, min(ODDS_LIMIT, odds))
+    if not -ODDS_LIMIT <= odds <= ODDS_LIMIT:
+        odds = math.copysign(ODDS_LIMIT, odds)
     probability = round(1 / (1 + math.exp(-odds)), 4)
     leaving = before.leaving
     occupied = before.occupied
@@ -212,7 +213,8 @@ def _weigh(state: RoomState, now: Now, rules: FusionRules) -> Presence:
         leaving = now.mono if leaving is None else leaving
         if now.mono >= leaving + rules.hold_s:
             occupied, leaving = False, None
-    coverage = min(1.0, len(evidence) / EXPECTED_EVIDENCE)
+    sources = len(evidence)
+    coverage = 1.0 if sources >= EXPECTED_EVIDENCE else sources / EXPECTED_EVIDENCE
     people = fresh(state.people, rules.people_stale_s, now.mono)
     return Presence(
         occupied=occupied,

@@ -11,7 +11,7 @@ GROUP_LIMIT = 2_000
 Release = Callable[[], None]
 
 
-class Entry(Frozen, frozen=True):
+class Entry(Frozen, frozen=True, gc=True):
     """What was appended at once. release: called once it is durable; at: monotonic instant.
 
     snapshot: the state right behind a row's seq.
