@@ -29,20 +29,16 @@ _by_source = attrgetter("source")
 
 def gather(state: RoomState, rules: FusionRules, mono: float) -> tuple[Evidence, ...]:
     """Return the fresh evidence, one entry per source that has any."""
+    # At every edge of a crowd: nothing is asked of what is not there.
     found: list[Evidence] = []
-    if (people := fresh(state.people, rules.people_stale_s, mono)) is not None:
-        count = int(people.value)
-        says = f"{count} {'person' if count == 1 else 'people'} in view"
-        found.append(Evidence(people.source, SEEN if count else UNSEEN, says, "camera"))
-    if (voice := fresh(state.voice, rules.voice_stale_s, mono)) is not None:
-        found.append(_voice(voice))
+    if state.people is not None and fresh(state.people, rules.people_stale_s, mono):
+        found.append(_people(state.people))
+    if state.voice is not None and fresh(state.voice, rules.voice_stale_s, mono):
+        found.append(_voice(state.voice))
     if state.motion:
         _motion(state.motion, rules, mono, found)
-    if (estimate := fresh(state.estimate, rules.estimate_stale_s, mono)) is not None:
-        odds = ESTIMATE_WEIGHT * _logit(estimate.value)
-        odds = max(-ESTIMATE_LIMIT, min(ESTIMATE_LIMIT, odds))
-        says = f"air and light suggest {estimate.value:.0%}"
-        found.append(Evidence(estimate.source, odds, says, "air"))
+    if state.estimate is not None and fresh(state.estimate, rules.estimate_stale_s, mono):
+        found.append(_estimate(state.estimate))
     return tuple(found)
 
 
@@ -64,6 +60,12 @@ def stale_at(state: RoomState, rules: FusionRules, mono: float) -> list[float]:
 def fresh(reading: Reading | None, limit: float, mono: float) -> Reading | None:
     """Return the reading if it is younger than `limit` seconds."""
     return reading if reading is not None and mono < reading.at + limit else None
+
+
+def _people(people: Reading) -> Evidence:
+    count = int(people.value)
+    says = f"{count} {'person' if count == 1 else 'people'} in view"
+    return Evidence(people.source, SEEN if count else UNSEEN, says, "camera")
 
 
 def _voice(voice: Reading) -> Evidence:
@@ -107,6 +109,12 @@ def _crowd(heard: list[Reading], recent: float, mono: float) -> Evidence:
     odds = moving * MOTION + just_now * RECENT_MOTION + still * NO_MOTION
     says = f"motion at {moving} sensors, just now at {just_now}, none at {still}"
     return Evidence("node:*", odds, says, "motion")
+
+
+def _estimate(estimate: Reading) -> Evidence:
+    odds = ESTIMATE_WEIGHT * _logit(estimate.value)
+    odds = max(-ESTIMATE_LIMIT, min(ESTIMATE_LIMIT, odds))
+    return Evidence(estimate.source, odds, f"air and light suggest {estimate.value:.0%}", "air")
 
 
 def _logit(probability: float) -> float:

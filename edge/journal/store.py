@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, groupby
 from operator import itemgetter
@@ -42,14 +42,16 @@ LARGE = 4096
 _body: Callable[[tuple[int, bytearray]], bytearray] = itemgetter(1)
 
 
-def _bound(one: Link) -> tuple[object, ...]:
-    """Return a link as it is bound: of int, float, str and bytearray only.
+def _bound(links: Iterable[Link]) -> list[tuple[object, ...]]:
+    """Return links as they are bound: of int, float, str and bytearray only.
 
     sqlite3 asks any other value whether it adapts itself, by an exception that costs a microsecond.
     """
-    seq, boot, kind, ident, wall, mono, trusted, payload, prev, digest = one
-    blobs = bytearray(payload), bytearray(prev), bytearray(digest)
-    return seq, boot, kind, ident, wall, mono, int(trusted), *blobs
+    blob = bytearray
+    return [
+        (seq, boot, kind, ident, wall, mono, int(trusted), blob(payload), blob(prev), blob(digest))
+        for seq, boot, kind, ident, wall, mono, trusted, payload, prev, digest in links
+    ]
 
 
 @cache
@@ -321,7 +323,7 @@ class Store:
                     (one[0], bytearray(row.body))
                     for one, row in zip(links, batch.rows, strict=True)
                 ]
-                self._append("chain", [_bound(one) for one in links])
+                self._append("chain", _bound(links))
                 for run in _sized(bodies):
                     self._append("payload", run)
                 db.execute(_SET_HEAD, (head.seq, head.hash))
