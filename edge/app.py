@@ -31,7 +31,7 @@ from edge.face import Face
 from edge.house import House, house_will
 from edge.inbox import Inbox
 from edge.journal import AbsentJournal, Journal, JournalError, JournalUnusableError, Row
-from edge.loop import Loop, Ports
+from edge.loop import Loop
 from edge.plugins.host import PluginCall, PluginHost
 from edge.plugins.install import InstalledPlugin
 from edge.process.dav import DavAccount
@@ -42,6 +42,7 @@ from edge.replay import encode_boot, restore
 from edge.senses import Senses
 from edge.signals.calendar import CalendarSettings, CalendarSource
 from edge.signals.steady import SteadyClock, system_clock
+from edge.steps import Ports
 from edge.uplink.uplink import Uplink, presence_will
 
 log = structlog.get_logger()
@@ -257,7 +258,7 @@ class Appliance:
         ident = f"{self.settings.room}-{self.journal.boot}.{self._rules}"
         boot = encode_boot(self.settings, self.loop.state)
         self.journal.append([Row("boot", ident, self._clock(), boot)])
-        self.loop.core = build_core(self.settings)
+        self.loop.steps.core = build_core(self.settings)
 
     def _record(
         self,

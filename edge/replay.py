@@ -10,7 +10,7 @@ from edge.contracts.base import Message, Now
 from edge.contracts.signals import decode_signal
 from edge.decide.core import CoreSettings, CoreState
 from edge.decide.step import Core
-from edge.loop import encode_decision
+from edge.steps import encode_decision
 
 
 class BootRecord(Message, frozen=True):

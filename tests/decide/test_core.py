@@ -14,7 +14,7 @@ from edge.contracts import signals as s
 from edge.contracts.commands import PluginCommand
 from edge.contracts.wire import MachineReport
 from edge.decide.core import ANSWER_S, CoreState
-from edge.loop import encode_decision
+from edge.steps import encode_decision
 from tests.world.room import EPOCH, SETTINGS, Room, meeting
 
 GATE = Gate(SETTINGS.gate)

@@ -19,7 +19,7 @@ from edge.contracts.signals import (
 from edge.contracts.wire import MachineReport
 from edge.decide.core import CoreState
 from edge.decide.intents import Intent, Slo
-from edge.loop import encode_decision
+from edge.steps import encode_decision
 from edge.timeline import Timeline
 from tests.world.room import EPOCH, SETTINGS, Room, meeting
 

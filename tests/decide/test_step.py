@@ -12,7 +12,7 @@ from edge.contracts.signals import (
 )
 from edge.contracts.wire import MachineReport
 from edge.decide.core import CoreState
-from edge.loop import encode_decision
+from edge.steps import encode_decision
 from tests.world.room import EPOCH, Room, meeting
 
 PEOPLE = [PeopleCounted("camera", 3, 0.4), SoundMeasured("microphone", -30.0, 0.9)]

@@ -13,7 +13,8 @@ from edge.decide.core import CoreState
 from edge.decide.policy import Policy
 from edge.decide.step import Core
 from edge.inbox import Inbox
-from edge.loop import Loop, Ports
+from edge.loop import Loop
+from edge.steps import Ports
 from tests.world.room import EPOCH, SETTINGS
 
 

@@ -22,7 +22,8 @@ from edge.contracts.signals import (
 from edge.decide.core import CoreState
 from edge.decide.policy import Policy
 from edge.decide.step import Core
-from edge.loop import Loop, encode_decision
+from edge.loop import Loop
+from edge.steps import encode_decision
 from tests.world.room import EPOCH, SETTINGS, meeting
 from tests.world.waiting import until, within
 
@@ -40,7 +41,7 @@ def test_signals_are_journaled_in_order_with_ids_of_this_start(loop, notes, inbo
 
 
 def test_a_decision_follows_its_signal_and_names_it(loop, notes, clock):
-    outcome = loop.handle(ClockChecked("clock", True), clock())
+    outcome = loop.steps.handle(ClockChecked("clock", True), clock())
     (_, cause, now, _), (kind, ident, then, body) = notes.rows
     assert (kind, ident, then) == ("decision", f"{cause}.d", now)
     assert outcome.decision.cause == cause
@@ -49,17 +50,17 @@ def test_a_decision_follows_its_signal_and_names_it(loop, notes, clock):
 
 
 def test_a_step_that_changes_nothing_is_journaled_without_a_decision(loop, notes, clock):
-    loop.handle(ClockChecked("clock", True), clock())
+    loop.steps.handle(ClockChecked("clock", True), clock())
     notes.rows.clear()
     notes.releases.clear()
-    assert loop.handle(Woke(), clock()).decision is None
+    assert loop.steps.handle(Woke(), clock()).decision is None
     assert [row[0] for row in notes.rows] == ["signal"]
     assert notes.releases == []
 
 
 def test_nothing_leaves_the_room_before_the_journal_released_it(loop, notes, clock):
-    loop.handle(ClockChecked("clock", True), clock())
-    loop.handle(CalendarRead("calendar", (meeting(),)), clock())
+    loop.steps.handle(ClockChecked("clock", True), clock())
+    loop.steps.handle(CalendarRead("calendar", (meeting(),)), clock())
     assert notes.out == []
     notes.release()
     kinds = [type(item).__name__ for item in notes.out]
@@ -69,9 +70,9 @@ def test_nothing_leaves_the_room_before_the_journal_released_it(loop, notes, clo
 
 
 def test_the_schedule_leaves_the_room_though_the_journal_is_lost(loop, notes, clock):
-    loop.handle(ClockChecked("clock", True), clock())
+    loop.steps.handle(ClockChecked("clock", True), clock())
     assert notes.out == []
-    loop.handle(SourceChanged("journal", "lost", "disk full"), clock())
+    loop.steps.handle(SourceChanged("journal", "lost", "disk full"), clock())
     commands = [(c.actuator, c.priority) for c in notes.out if isinstance(c, Command)]
     assert sorted(commands) == [("climate.setpoint", "schedule"), ("light.main", "schedule")]
     sent = list(notes.out)
@@ -80,7 +81,7 @@ def test_the_schedule_leaves_the_room_though_the_journal_is_lost(loop, notes, cl
 
 
 def test_plugins_are_called_without_waiting_for_the_disk(loop, notes, clock):
-    loop.handle(ClockChecked("clock", True), clock())
+    loop.steps.handle(ClockChecked("clock", True), clock())
     ((call, now, seed),) = notes.calls
     assert call.plugin == "plugin:lights"
     assert isinstance(call.event, PluginEvent)
@@ -88,7 +89,7 @@ def test_plugins_are_called_without_waiting_for_the_disk(loop, notes, clock):
 
 
 def test_a_step_that_raises_costs_only_that_signal(loop, notes, inbox):
-    loop.core.broken = ("SourceChanged",)
+    loop.steps.core.broken = ("SourceChanged",)
     loop.start(1, "hash")
     inbox.post(SourceChanged("camera", "lost"))
     inbox.post(OperatorAsked("panel", "consent", value="off"))
@@ -98,10 +99,10 @@ def test_a_step_that_raises_costs_only_that_signal(loop, notes, inbox):
 
 
 def test_a_wake_up_that_always_raises_does_not_make_the_loop_spin(loop, inbox, monkeypatch):
-    loop.core.broken = ("Woke",)
+    loop.steps.core.broken = ("Woke",)
     woken = []
-    handle, began = loop.handle, time.monotonic()
-    monkeypatch.setattr(loop, "handle", lambda s, now: (woken.append(s), handle(s, now))[1])
+    handle, began = loop.steps.handle, time.monotonic()
+    monkeypatch.setattr(loop.steps, "handle", lambda s, now: (woken.append(s), handle(s, now))[1])
     loop.start(1, "hash")
     until(lambda: Woke() in woken)
     inbox.post(OperatorAsked("panel", "consent", value="off"))
@@ -109,35 +110,40 @@ def test_a_wake_up_that_always_raises_does_not_make_the_loop_spin(loop, inbox, m
     assert woken.count(Woke()) <= 3 + time.monotonic() - began
 
 
+def watch_for_woke(loop, monkeypatch):
+    """Return an event that is set by the first step that time alone asks for."""
+    woken, handle = threading.Event(), loop.steps.handle
+
+    def handled(signal, now):
+        if signal == Woke():
+            woken.set()
+        return handle(signal, now)
+
+    monkeypatch.setattr(loop.steps, "handle", handled)
+    return woken
+
+
 def test_after_a_step_that_failed_the_loop_still_wakes_when_it_is_due(loop, inbox, monkeypatch):
-    woken = threading.Event()
-    handle = loop.handle
-    monkeypatch.setattr(
-        loop, "handle", lambda s, now: (woken.set() if s == Woke() else None, handle(s, now))[1]
-    )
-    loop.core.broken = ("SourceChanged",)
+    woken = watch_for_woke(loop, monkeypatch)
+    loop.steps.core.broken = ("SourceChanged",)
     loop.start(1, "hash")
     until(lambda: loop._running)
     due = time.monotonic() + 1.5
-    monkeypatch.setattr(loop.core, "next_due", lambda *_: due)
+    monkeypatch.setattr(loop.steps.core, "next_due", lambda *_: due)
     inbox.post(SourceChanged("camera", "lost"))
     assert woken.wait(10)
 
 
 def test_a_loop_that_cannot_tell_when_it_is_due_wakes_now_and_then(loop, inbox, monkeypatch):
-    monkeypatch.setattr("edge.loop.IDLE_S", 0.6)
-    woken = threading.Event()
-    handle = loop.handle
-    monkeypatch.setattr(
-        loop, "handle", lambda s, now: (woken.set() if s == Woke() else None, handle(s, now))[1]
-    )
-    loop.core.deaf = True
+    monkeypatch.setattr("edge.steps.IDLE_S", 0.6)
+    woken = watch_for_woke(loop, monkeypatch)
+    loop.steps.core.deaf = True
     loop.start(1, "hash")
     assert woken.wait(10)
 
 
 def test_a_loop_that_cannot_tell_when_it_is_due_still_hears(loop, inbox):
-    loop.core.deaf = True
+    loop.steps.core.deaf = True
     loop.start(1, "hash")
     inbox.post(OperatorAsked("panel", "consent", value="off"))
     until(lambda: loop.state.room.consent == "off")
@@ -154,12 +160,12 @@ def test_a_loop_that_cannot_tell_when_it_is_due_still_hears(loop, inbox):
 def test_what_cannot_be_journaled_changes_nothing(loop, notes, signal, clock):
     before = loop.state
     with pytest.raises(ValueError):  # noqa: PT011 - whichever the encoder raises
-        loop.handle(signal, clock())
+        loop.steps.handle(signal, clock())
     assert (loop.state, notes.rows) == (before, [])
 
 
 def test_it_decides_on_what_the_journal_holds(loop, notes, clock):
-    loop.handle(NodeReading("board", "temperature", 21), clock())
+    loop.steps.handle(NodeReading("board", "temperature", 21), clock())
     value = loop.state.room.readings["temperature"].value
     assert isinstance(value, float)
     assert notes.signals()[0].value == value
@@ -169,7 +175,7 @@ def test_a_port_that_raises_leaves_what_was_decided_journaled(loop, notes, inbox
     def refuse(*_):
         raise RuntimeError("no such plugin")
 
-    loop._ports = replace(loop._ports, call=refuse)
+    loop.steps.ports = replace(loop.steps.ports, call=refuse)
     loop.start(1, "hash")
     inbox.post(ClockChecked("clock", True))
     until(lambda: ClockChecked("clock", True) in notes.signals())

@@ -21,7 +21,7 @@ from edge.decide.core import CoreState
 from edge.decide.policy import Policy
 from edge.decide.proposals import PluginRules
 from edge.decide.step import Core
-from edge.loop import TOGETHER, encode_decision
+from edge.steps import TOGETHER, encode_decision
 from tests.loop.conftest import Faulty
 from tests.world.room import EPOCH, SETTINGS, meeting
 from tests.world.waiting import until
@@ -35,7 +35,7 @@ def test_what_is_offered_while_the_loop_rests_is_taken_where_it_is_offered(loop,
         where.append(threading.current_thread().name)
         taken(*row)
 
-    loop._ports = replace(loop._ports, record=record)
+    loop.steps.ports = replace(loop.steps.ports, record=record)
     loop.start(1, "hash")
     until(lambda: loop._running)
     for number in range(50):
@@ -99,7 +99,7 @@ def test_a_crowd_leaves_the_same_state_decisions_and_calls_as_its_journal_replay
     for kind, ident, now, body in notes.rows:
         if kind == "signal":
             signal = decode_signal(body)
-            state, outcome = loop.core.core.step(state, signal, ident, now)
+            state, outcome = loop.steps.core.core.step(state, signal, ident, now)
             called += outcome.calls
             if outcome.decision is not None:
                 decided[f"{ident}.d"] = encode_decision(outcome.decision)
@@ -134,7 +134,7 @@ class Brittle(Faulty):
 
 
 def test_a_defect_or_half_a_character_in_a_crowd_costs_that_edge_only(loop, notes, inbox):
-    loop.core = Brittle(loop.core.core)
+    loop.steps.core = Brittle(loop.steps.core.core)
     loop.start(1, "hash")
     until(lambda: loop._running)
     names = [f"node:{n}" for n in range(20)]
@@ -196,7 +196,7 @@ class Slow(Faulty):
 def test_a_motion_in_its_step_when_the_loop_is_stopped_is_kept_and_decided(loop, notes):
     loop.start(1, "hash")
     until(lambda: loop._running)
-    loop.core = core = Slow(loop.core.core)
+    loop.steps.core = core = Slow(loop.steps.core.core)
     offering = threading.Thread(target=loop.offer, args=(MotionChanged("node:a", True),))
     offering.start()
     assert core.inside.wait(30)
@@ -206,7 +206,7 @@ def test_a_motion_in_its_step_when_the_loop_is_stopped_is_kept_and_decided(loop,
     offering.join(30)
     assert [type(s) for s in notes.signals()][-2:] == [MotionChanged, Woke]
     assert loop.state.undecided is None
-    assert not loop._rows
+    assert not loop.steps._rows
 
 
 def test_who_gathers_for_long_holds_nobody_up(loop, notes, inbox):
@@ -234,8 +234,8 @@ def test_a_motion_that_plugins_hear_of_is_decided_with_their_answer(loop, notes)
 
 def test_plugins_hear_of_a_motion_first_and_it_is_kept_with_their_answer(loop, notes):
     told = []
-    loop._ports = replace(
-        loop._ports,
+    loop.steps.ports = replace(
+        loop.steps.ports,
         record=lambda rows, _release, more: told.append(([kind for kind, *_ in rows], more)),
         call=lambda calls, *_: told.append(calls),
     )
@@ -254,7 +254,7 @@ def test_a_plugin_that_cannot_be_called_costs_no_row(loop, notes):
     def refuse(*_):
         raise RuntimeError("a defect")
 
-    loop._ports = replace(loop._ports, call=refuse)
+    loop.steps.ports = replace(loop.steps.ports, call=refuse)
     loop.start(1, "hash")
     until(lambda: loop._running)
     loop.offer(MotionChanged("node:a", True))
@@ -318,7 +318,7 @@ def test_what_was_heard_is_kept_before_anybody_sees_what_followed_it(loop, notes
         if isinstance(signal, SourceChanged):
             seen.append([type(s) for s in notes.signals()])
 
-    loop._ports = replace(loop._ports, watch=watch)
+    loop.steps.ports = replace(loop.steps.ports, watch=watch)
     health = SourceChanged("plugin:lights", "ok")
     motion = MotionChanged("node:a", True), MotionChanged("node:b", True)
     # The second word of its health changes nothing: there is no decision that it is kept with.
@@ -345,7 +345,7 @@ def test_what_no_edge_follows_any_more_is_decided_at_the_end(loop, notes, inbox,
     loop.start(1, "hash")
     until(lambda: loop._running)
     with loop._turn:
-        loop.handle(MotionChanged("node:a", True, with_next=True), clock())
+        loop.steps.handle(MotionChanged("node:a", True, with_next=True), clock())
     loop.stop()
     assert notes.signals()[-1] == Woke()
     assert loop.state.undecided is None
@@ -361,15 +361,15 @@ class Undecided(Faulty):
 
 
 def test_what_was_heard_is_kept_though_no_decision_on_it_comes(loop, notes, clock):
-    loop.core = Undecided(loop.core.core)
+    loop.steps.core = Undecided(loop.steps.core.core)
     loop.start(1, "hash")
-    loop.core.broken = ("Woke",)
+    loop.steps.core.broken = ("Woke",)
     until(lambda: loop._running)
     loop.offer(MotionChanged("node:0", True))
     until(lambda: notes.signals()[-1] == MotionChanged("node:0", True, with_answer=True), 5)
     for number in range(1, 3 * TOGETHER):
         loop.offer(MotionChanged(f"node:{number}", True))
-        assert len(loop._rows) <= TOGETHER
+        assert len(loop.steps._rows) <= TOGETHER
     loop.stop()
     heard = [s.source for s in notes.signals() if isinstance(s, MotionChanged)]
     assert heard == [f"node:{number}" for number in range(3 * TOGETHER)]
@@ -379,7 +379,7 @@ def test_a_step_that_hangs_does_not_keep_the_loop_from_its_end(loop, clock):
     loop.start(1, "hash")
     until(lambda: loop._running)
     with loop._turn:
-        loop.handle(MotionChanged("node:a", True, with_next=True), clock())
+        loop.steps.handle(MotionChanged("node:a", True, with_next=True), clock())
         loop.stop()
         until(lambda: not loop._thread.is_alive(), 5)
 
@@ -392,7 +392,7 @@ def test_who_offers_during_a_step_does_not_wait_for_it(loop, notes):
             inside.set()
             go_on.wait(10)
 
-    loop._ports = replace(loop._ports, watch=watch)
+    loop.steps.ports = replace(loop.steps.ports, watch=watch)
     loop.start(1, "hash")
     slow = threading.Thread(target=loop.offer, args=(SourceChanged("slow", "ok"),))
     slow.start()
@@ -415,7 +415,7 @@ def test_what_a_step_elsewhere_makes_due_sooner_wakes_the_loop(loop, notes, cloc
 
 
 def test_a_defect_on_a_thread_that_offers_costs_that_signal_only(loop, notes):
-    loop.core.broken = ("PeopleCounted",)
+    loop.steps.core.broken = ("PeopleCounted",)
     loop.start(1, "hash")
     until(lambda: loop._running)
     loop.offer(PeopleCounted("camera", 1))
@@ -425,10 +425,10 @@ def test_a_defect_on_a_thread_that_offers_costs_that_signal_only(loop, notes):
 
 def test_what_is_gathered_is_taken_in_order_and_plugins_hear_of_it_in_few_calls(loop, notes):
     called = []
-    loop._ports = replace(loop._ports, call=lambda calls, *_: called.append(calls))
+    loop.steps.ports = replace(loop.steps.ports, call=lambda calls, *_: called.append(calls))
     rules = {"plugin:lights": PluginRules("lights", ("contact",), (), tick_s=1e9)}
     settings = replace(SETTINGS, plugins=rules)
-    loop.core.core = Core(settings, Policy(settings.policy), Gate(settings.gate))
+    loop.steps.core.core = Core(settings, Policy(settings.policy), Gate(settings.gate))
     loop.start(1, "hash")
     until(lambda: loop._running)
     edges = [ContactChanged(f"node:{n}", "window", True) for n in range(20)]
@@ -443,7 +443,7 @@ def test_what_is_gathered_is_taken_in_order_and_plugins_hear_of_it_in_few_calls(
 
 
 def test_calls_that_a_defect_behind_them_would_lose_are_handed_on(loop, notes, inbox):
-    loop.core.broken = ("PeopleCounted",)
+    loop.steps.core.broken = ("PeopleCounted",)
     loop.start(1, "hash")
     until(lambda: loop._running)
     with loop.gathering():

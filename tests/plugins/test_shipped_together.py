@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge.contracts.signals import SoundMeasured
 from edge.decide.core import CoreState
-from edge.loop import encode_decision
+from edge.steps import encode_decision
 from tests.plugins.building import Building
 from tests.plugins.day import ACTUATORS, booked, day
 from tests.world.room import Room

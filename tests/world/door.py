@@ -15,13 +15,14 @@ from edge.decide.core import CoreSettings, CoreState
 from edge.decide.policy import Policy
 from edge.decide.step import Core
 from edge.inbox import Inbox
-from edge.loop import Loop, Ports
+from edge.loop import Loop
 from edge.meetings.life import MeetingRules
 from edge.panel.options import Options
 from edge.panel.pages import create_panel
 from edge.panel.past import Recent
 from edge.panel.pulse import Pulse
 from edge.panel.server import PanelServer
+from edge.steps import Ports
 from tests.world.room import POLICY, SETTINGS
 from tests.world.waiting import until
 
