@@ -70,10 +70,10 @@ def run(config: Path) -> None:
     sys.setswitchinterval(SWITCH_S)
     code = 0
     try:
-        gc.collect()
+        gc.collect()  # before it: it stops every thread for some 50 ms
         appliance.start()
-        # What stands by now lives until the end. To look through it again and again for what
-        # nobody holds any more would stop every thread for as long as a frame of the camera takes.
+        # Nearly all that stands by now lives until the end. To look through it again and again for
+        # what nobody holds any more would stop the room for as long each time.
         gc.freeze()
         # Python sees a signal that comes just before a wait only once that wait is over.
         while not stopping.wait(0.5):

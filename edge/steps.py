@@ -224,8 +224,7 @@ class Steps:
         ident = make_id(self.core.settings.room, self._boot, self._sequence)
         began = perf_counter()
         self.state, outcome = self.core.step(self.state, signal, ident, now)
-        if self.state.undecided is None:
-            STEPS.observe(perf_counter() - began)
+        ended = perf_counter()
         self._calls += outcome.calls
         self._called_at = now
         try:
@@ -235,6 +234,8 @@ class Steps:
                 self._hand_on()
         finally:
             self._record(signal, body, ident, now, outcome)
+        if self.state.undecided is None:
+            STEPS.observe(ended - began)
         return outcome
 
     def _record(self, signal: Signal, body: bytes, ident: str, now: Now, outcome: Outcome) -> None:

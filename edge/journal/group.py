@@ -24,7 +24,7 @@ class Entry(Frozen, frozen=True, gc=True):
     snapshot: tuple[int, bytes] | None = None
 
 
-class Group(Frozen, frozen=True):
+class Group(Frozen, frozen=True, gc=True):
     """What one commit writes: the oldest entries held, and a cursor that moved."""
 
     entries: tuple[Entry, ...]

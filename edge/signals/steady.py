@@ -45,7 +45,7 @@ class SteadyClock:
     def __call__(self) -> Now:
         """Return this instant."""
         now = self._clock()
-        # What is asked at every edge, without the lock: nothing is to be kept of it.
+        # Asked at every edge, so without the lock; so little apart is kept only once it is more.
         if self._jumped is None and -SAME_S < now.wall - now.mono - self._offset < SAME_S:
             return now
         with self._lock:

@@ -16,9 +16,13 @@ from edge.contracts.signals import (
     SourceChanged,
     Woke,
 )
+from edge.decide import events
 from edge.decide.core import CoreSettings, CoreState
+from edge.decide.intents import Intent
 from edge.decide.proposals import PluginRules
-from edge.decide.sky import Place
+from edge.decide.situation import Situation
+from edge.decide.sky import Place, sky
+from edge.fusion.state import Presence, Reading, RoomState
 from tests.world.room import SETTINGS, Room, meeting
 
 KINDS = ("meeting", "presence", "reading", "device", "sound", "contact", "consent")
@@ -32,6 +36,62 @@ ROOM = replace(
 def heard(room: Room, signal: Signal) -> PluginEvent:
     (call,) = room.say(signal).calls
     return call.event
+
+
+def test_every_part_of_the_picture_is_told_under_its_own_name():
+    room = RoomState(
+        presence=Presence(occupied=True, probability=0.875, count=3, counted=False),
+        level=Reading(-31.5, "microphone", 4990.0),
+        voice=Reading(0.625, "microphone", 4990.0),
+        clipped=Reading(0.0625, "microphone", 4990.0),
+        readings={"co2": Reading(700.0, "node:desk", 4990.0)},
+        contacts={"node:a": {"window": True}},
+        reported={"light.main": 40},
+        consent="counts",
+        clock_trusted=True,
+    )
+    now = structs.replace(Room(ROOM).now, mono=5000.0)
+    situation = Situation(
+        meeting="pending",
+        intent=Intent("demo", "Demo", (), {"light.main": 80}),
+        minutes_to_next=61.256,
+        minutes_to_end=12.344,
+        started=True,
+        next_intent=Intent("quiet", "Quiet", (), {"light.main": 60}),
+    )
+    above = sky(ROOM.place, now.wall)
+    view = events.View(situation, ROOM.place, ROOM.fusion, now)
+    assert events.describe("aurora-1-2", "sound", room, view) == PluginEvent(
+        id="aurora-1-2",
+        kind="sound",
+        occupied=True,
+        probability=0.875,
+        count=3,
+        counted=False,
+        consent="counts",
+        meeting="pending",
+        started=True,
+        minutes_to_next=61.26,
+        minutes_to_end=12.34,
+        intent="demo",
+        targets={"light.main": 80},
+        next_intent="quiet",
+        next_targets={"light.main": 60},
+        readings={"co2": 700.0},
+        reported={"light.main": 40},
+        contacts={"window": True},
+        sound_db=-31.5,
+        voice=0.625,
+        clipped=0.0625,
+        sun_azimuth=above.sun_azimuth,
+        sun_elevation=above.sun_elevation,
+        local_hour=above.local_hour,
+        weekday=above.weekday,
+    )
+    counted = structs.replace(room, presence=structs.replace(room.presence, counted=True))
+    view = structs.replace(view, situation=structs.replace(situation, started=False))
+    event = events.describe("aurora-1-2", None, counted, view)
+    assert (event.kind, event.counted, event.started) == ("tick", True, False)
 
 
 def test_sound_is_told_with_its_clipping_until_it_is_stale():

@@ -127,7 +127,8 @@ def test_after_a_step_that_failed_the_loop_still_wakes_when_it_is_due(loop, inbo
     woken = watch_for_woke(loop, monkeypatch)
     loop.steps.core.broken = ("SourceChanged",)
     loop.start(1, "hash")
-    until(lambda: loop._running)
+    assert woken.wait(10)  # plugins are ticked behind the start
+    woken.clear()
     due = time.monotonic() + 1.5
     monkeypatch.setattr(loop.steps.core, "next_due", lambda *_: due)
     inbox.post(SourceChanged("camera", "lost"))
